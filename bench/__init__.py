@@ -1,0 +1,1 @@
+"""Measurements, never assertions: `manage.py bench`. Figures are kept in docs/measurements.md."""

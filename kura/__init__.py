@@ -1,0 +1,1 @@
+"""Kura OS Journeys. Which floor holds what: docs/architecture.md."""

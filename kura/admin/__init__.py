@@ -1,0 +1,1 @@
+"""The therapists' workplace: the admin site, its templates and its one list of registrations."""
