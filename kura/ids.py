@@ -1,7 +1,7 @@
 """UUIDs in time order (RFC 9562, version 7 layout); Python 3.11 has none of its own.
 
 Neighbours in time are neighbours in the index: loading 10 million rows takes 15 s instead of the
-49 s of random UUIDs. `journeys/sql/time_ordered_uuid.sql` is the twin for rows that a trigger makes.
+49 s of random UUIDs. `journeys/sql/time_ordered_uuid.sql` is the twin for rows made by triggers.
 """
 
 from __future__ import annotations

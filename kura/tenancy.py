@@ -56,10 +56,16 @@ def every_organization() -> Iterator[None]:
 
 def in_scope(organization_id: uuid.UUID) -> bool:
     """True if rows of this organization may be touched now. No scope at all is an error."""
+    current = organization_in_scope()
+    return current is None or current == organization_id
+
+
+def organization_in_scope() -> uuid.UUID | None:
+    """For SQL of our own: the scope's organization, None for every. No scope at all is an error."""
     current = _current.get()
     if current is None:
         raise TenantScopeMissing
-    return current is _EVERY or current == organization_id
+    return current if isinstance(current, uuid.UUID) else None
 
 
 class InScope(models.Func):
@@ -68,24 +74,26 @@ class InScope(models.Func):
     output_field = models.BooleanField()
     conditional = True
 
-    def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    def as_sql(  # type: ignore[override]  # takes no other function or template
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,  # noqa: ARG002
+        **extra: Any,  # noqa: ARG002
     ) -> tuple[str, tuple[Any, ...]]:
-        current = _current.get()
+        current = organization_in_scope()
         if current is None:
-            raise TenantScopeMissing
-        if current is _EVERY:
             return "TRUE", ()
         column, params = compiler.compile(self.source_expressions[0])
         return f"{column} = %s", (*params, current)
 
 
 class TenantManager(models.Manager[_Model]):
-    """The default manager of every tenant model. `path` leads to the organization's id."""
+    """The default manager of every tenant model. `organization_path` leads to its tenant's id.
 
-    def __init__(self, path: str = "organization_id") -> None:
-        super().__init__()
-        self.path = path
+    The path belongs to the class: related managers (`template.stages`) are made from it.
+    """
+
+    organization_path = "organization_id"
 
     def get_queryset(self) -> models.QuerySet[_Model]:
-        return super().get_queryset().filter(InScope(self.path))
+        return super().get_queryset().filter(InScope(self.organization_path))

@@ -1,0 +1,175 @@
+"""What a guard may ask about: the catalogue of fields, and the event types of Spec 3.1.
+
+`journeys/selectors/facts.py` loads exactly these. Names are data in both languages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from journeys.models.template import StageStatus
+from kura.conditions import Field, FieldType, Labels
+
+_CUSTOM: Final = re.compile(r"CUSTOM\.[A-Za-z0-9_]{1,60}")
+_JOURNEY_KEY: Final = re.compile(r"[a-z0-9_-]{1,60}")
+
+
+def _names(es: str, en: str) -> Labels:
+    return {"es": es, "en": en}
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """`per_journey`: the event is about one journey, and counts for that one alone."""
+
+    name: str
+    labels: Labels
+    per_journey: bool = True
+    payload: Mapping[str, tuple[FieldType, Labels]] = field(default_factory=dict)
+
+
+_AMOUNT: Final[tuple[FieldType, Labels]] = (
+    "integer",
+    _names("importe en céntimos", "amount in cents"),
+)
+_CURRENCY: Final[tuple[FieldType, Labels]] = ("string", _names("moneda", "currency"))
+_FORM: Final[tuple[FieldType, Labels]] = ("string", _names("formulario", "form"))
+_RISK: Final[tuple[FieldType, Labels]] = ("string", _names("nivel de riesgo", "risk level"))
+_BOOKING: Final[tuple[FieldType, Labels]] = ("string", _names("reserva", "booking"))
+
+EVENT_TYPES: Final = {
+    event.name: event
+    for event in (
+        EventType(
+            "FORM_SUBMISSION_COMPLETED",
+            _names("formulario completado", "form completed"),
+            payload={"form_id": _FORM},
+        ),
+        EventType(
+            "PAYMENT_SUCCEEDED",
+            _names("pago recibido", "payment received"),
+            payload={"amount_cents": _AMOUNT, "currency": _CURRENCY},
+        ),
+        EventType(
+            "PAYMENT_FAILED",
+            _names("pago fallido", "payment failed"),
+            payload={"amount_cents": _AMOUNT, "currency": _CURRENCY},
+        ),
+        EventType(
+            "RISK_ANALYSIS_COMPLETED",
+            _names("análisis de riesgo terminado", "risk analysis completed"),
+            per_journey=False,
+            payload={"risk_level": _RISK},
+        ),
+        EventType(
+            "JOURNEY_STAGE_TIMEOUT", _names("límite de la etapa superado", "stage limit passed")
+        ),
+        EventType(
+            "BOOKING_CONFIRMED",
+            _names("reserva confirmada", "booking confirmed"),
+            payload={"booking_id": _BOOKING},
+        ),
+        EventType(
+            "BOOKING_CANCELLED",
+            _names("reserva cancelada", "booking cancelled"),
+            payload={"booking_id": _BOOKING},
+        ),
+        EventType("JOURNEY_STAGE_CHANGED", _names("cambio de etapa", "stage changed")),
+        EventType("JOURNEY_ENROLLED", _names("inscripción", "enrollment")),
+        EventType(
+            "PATIENT_CREATED", _names("alta de paciente", "patient created"), per_journey=False
+        ),
+    )
+}
+
+
+def event_type(name: str) -> EventType:
+    """A custom event (`CUSTOM.…`) is about the journey it names."""
+    short = name.removeprefix("CUSTOM.").replace("_", " ")
+    return EVENT_TYPES.get(name) or EventType(name, _names(short, short))
+
+
+def event_name(path: str) -> str | None:
+    """The event type that `events.<TYPE>.count` or `events.<TYPE>.last.<path>` asks about."""
+    if not path.startswith("events."):
+        return None
+    rest = path.removeprefix("events.")
+    return rest.removesuffix(".count") if rest.endswith(".count") else rest.split(".last", 1)[0]
+
+
+_STATUSES: Final = {
+    StageStatus.PLANNED.value: _names("previsto", "planned"),
+    StageStatus.WAITLIST.value: _names("lista de espera", "waiting list"),
+    StageStatus.ACTIVE.value: _names("activo", "active"),
+    StageStatus.ON_HOLD.value: _names("en espera", "on hold"),
+    StageStatus.FINISHED.value: _names("terminado", "finished"),
+    StageStatus.CANCELLED.value: _names("cancelado", "cancelled"),
+}
+
+_FIXED: Final = {
+    known.path: known
+    for known in (
+        Field("patient.external_id", "string", _names("número externo", "external id")),
+        Field("patient.full_name", "string", _names("nombre", "name")),
+        Field("patient.email", "string", _names("correo", "e-mail address")),
+        Field("patient.phone", "string", _names("teléfono", "telephone")),
+        Field(
+            "patient.language",
+            "string",
+            _names("idioma", "language"),
+            choices={"es": _names("español", "Spanish"), "en": _names("inglés", "English")},
+        ),
+        Field("patient.timezone", "string", _names("zona horaria", "time zone")),
+        Field("patient.created_at", "datetime", _names("fecha de alta", "date of registration")),
+        Field("journey.key", "string", _names("journey", "journey")),
+        Field("journey.stage", "string", _names("etapa", "stage")),
+        Field("journey.status", "string", _names("estado", "status"), choices=_STATUSES),
+        Field("journey.number", "integer", _names("número de inscripción", "enrollment number")),
+        Field("journey.entered_at", "datetime", _names("en la etapa desde", "in the stage since")),
+        Field("journey.hours_in_stage", "number", _names("horas en la etapa", "hours in stage")),
+    )
+}
+
+
+def guard_field(path: str) -> Field | None:
+    """The field at this path, None when a guard may not ask for it."""
+    if path in _FIXED:
+        return _FIXED[path]
+    if path.startswith("journeys."):
+        return _other_journey(path)
+    name = event_name(path)
+    if name is None or not (name in EVENT_TYPES or _CUSTOM.fullmatch(name)):
+        return None
+    return _of_event(path, event_type(name))
+
+
+def _other_journey(path: str) -> Field | None:
+    key = path.removeprefix("journeys.")
+    if not _JOURNEY_KEY.fullmatch(key):
+        return None
+    return Field(path, "string", _names(f"etapa en «{key}»", f"stage in “{key}”"))
+
+
+def _of_event(path: str, event: EventType) -> Field | None:
+    if path == f"events.{event.name}.count":
+        return Field(path, "integer", _counted(event.labels), claim=event.labels)
+    inside = path.removeprefix(f"events.{event.name}.last.")
+    if inside == path:
+        return None
+    if event.name not in EVENT_TYPES:
+        return Field(path, "string", _names(inside, inside))
+    if inside not in event.payload:
+        return None
+    type_, labels = event.payload[inside]
+    return Field(path, type_, _part(labels, event.labels))
+
+
+def _counted(labels: Labels) -> Labels:
+    return _names(f"número de «{labels['es']}»", f"number of “{labels['en']}”")
+
+
+def _part(part: Labels, whole: Labels) -> Labels:
+    return _names(f"{part['es']} ({whole['es']})", f"{part['en']} ({whole['en']})")

@@ -1,0 +1,26 @@
+"""Data alone: what a template, an enrollment, a log row and an event are made of."""
+
+from journeys.models.enrollment import Enrollment
+from journeys.models.event import SystemEventLog, SystemEventPayload
+from journeys.models.log import ActorKind, JourneyLog, JourneyLogNote
+from journeys.models.template import (
+    JourneyStage,
+    JourneyTemplate,
+    JourneyTransition,
+    StageStatus,
+    Turn,
+)
+
+__all__ = [
+    "ActorKind",
+    "Enrollment",
+    "JourneyLog",
+    "JourneyLogNote",
+    "JourneyStage",
+    "JourneyTemplate",
+    "JourneyTransition",
+    "StageStatus",
+    "SystemEventLog",
+    "SystemEventPayload",
+    "Turn",
+]

@@ -1,0 +1,141 @@
+"""A template as the services read it: stages, graph and guards of one version, in one value.
+
+A version never changes once it is committed, so it is kept in memory under (template, version).
+A version that the reader's own transaction is still making is read afresh each time.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connection
+from django.utils.functional import cached_property
+from django.utils.translation import get_language
+
+from journeys.models.template import CLOSED_STATUSES, StageStatus
+
+CACHED_VERSIONS: Final = 512  # a few hundred bytes each
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    code: str
+    position: int
+    status: str
+    label_es: str
+    label_en: str
+    whose_turn: str
+    help_text: str
+    retired: bool
+
+    @property
+    def label(self) -> str:
+        """The name in the reader's language."""
+        return self.label_en if (get_language() or "").startswith("en") else self.label_es
+
+    @property
+    def is_blocking(self) -> bool:
+        return self.status == StageStatus.ON_HOLD
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status in CLOSED_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An edge of the graph; `from_stage` None is enrollment."""
+
+    from_stage: str | None
+    to_stage: str
+    guard: Mapping[str, Any]
+    requires_reason: bool
+    permission: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One version of a template. `stages` holds retired ones too: the history needs their names."""
+
+    template_id: uuid.UUID
+    organization_id: uuid.UUID
+    key: str
+    name: str
+    initial_stage: str
+    is_active: bool
+    version: int
+    stages: Mapping[str, Stage]
+    moves: tuple[Move, ...]
+
+    @cached_property
+    def allowed(self) -> Mapping[str, Stage]:
+        """Spec 2.2: the stages a patient may be in, in order."""
+        return {code: stage for code, stage in self.stages.items() if not stage.retired}
+
+    @cached_property
+    def _edges(self) -> Mapping[tuple[str | None, str], Move]:
+        return {(move.from_stage, move.to_stage): move for move in self.moves}
+
+    @property
+    def has_graph(self) -> bool:
+        return bool(self.moves)
+
+    def move(self, from_stage: str | None, to_stage: str) -> Move | None:
+        return self._edges.get((from_stage, to_stage))
+
+    def label(self, code: str | None) -> str:
+        """The stage's name; a code that the template never had is shown as it is."""
+        stage = self.stages.get(code or "")
+        return stage.label if stage else (code or "")
+
+
+_LOAD = """
+SELECT t.id, t.organization_id, t.key, t.name, t.initial_stage, t.is_active, t.version,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(
+            s.code, s.position, s.status, s.label_es, s.label_en, s.whose_turn,
+            s.help_text, s.retired_at IS NOT NULL) ORDER BY s.position, s.code), '[]')
+        FROM journey_stages s WHERE s.template_id = t.id),
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(
+            m.from_stage, m.to_stage, m.guard, m.requires_reason, m.permission)
+            ORDER BY m.from_stage NULLS FIRST, m.to_stage), '[]')
+        FROM journey_transitions m WHERE m.template_id = t.id),
+    t.version_txid IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint
+FROM journey_templates t WHERE t.id = ANY(%s)
+"""
+
+_cache: dict[tuple[uuid.UUID, int], Definition] = {}
+
+
+def definition_of(template_id: uuid.UUID, version: int, *, settled: bool) -> Definition:
+    """The definition; `settled` is False while this transaction is editing the template."""
+    found = _cache.get((template_id, version)) if settled else None
+    return found or definitions([template_id])[template_id]
+
+
+def definitions(template_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Definition]:
+    """Current definitions by template id, read in one statement (one snapshot)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, [list(template_ids)])
+        return {row[0]: _remembered(row) for row in cursor.fetchall()}
+
+
+def _remembered(row: tuple[Any, ...]) -> Definition:
+    stages = [Stage(*values) for values in json.loads(row[7])]
+    moves = tuple(Move(*values) for values in json.loads(row[8]))
+    by_code = {stage.code: stage for stage in stages}
+    definition = Definition(*row[:7], by_code, moves)  # type: ignore[call-arg]
+    if row[9]:  # settled: no version that this transaction is still making
+        _remember(definition)
+    return definition
+
+
+def _remember(definition: Definition) -> None:
+    if len(_cache) >= CACHED_VERSIONS:
+        _cache.clear()
+    _cache[definition.template_id, definition.version] = definition

@@ -1,0 +1,121 @@
+"""What guards may look at: the patient, this enrollment, the patient's other journeys, events.
+
+Paths (Spec 9.1): `patient.*`, `journey.*`, `journeys.<key>`, `events.<TYPE>.count`,
+`events.<TYPE>.last.<path in the payload>`. An event about a journey counts for this enrollment
+alone: same journey, and after the patient's previous enrollment in it was closed, so that last
+year's payment does not confirm this year's retreat. Events about the person count always.
+
+Only what the paths name is queried: at most three statements, however many patients.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from journeys.fields import event_name, event_type
+from journeys.selectors.positions import Position
+from patients.models import Patient
+
+Facts = dict[str, Any]
+
+_PATIENT_FIELDS: Final = (
+    "external_id", "full_name", "email", "phone", "language", "timezone", "created_at",
+)  # fmt: skip
+
+
+def facts_of(
+    positions: Sequence[Position], journey_key: str, paths: Collection[str], *, now: datetime
+) -> dict[uuid.UUID, Facts]:
+    """The facts that `paths` name, per patient. `now` is the moment `hours_in_stage` counts to."""
+    ids = [position.patient_id for position in positions]
+    patients = _patients(ids) if _any_of(paths, "patient", "journeys") else {}
+    events = _events(ids, journey_key, _event_names(paths))
+    return {
+        position.patient_id: {
+            "journey": _journey(position, journey_key, now),
+            **patients.get(position.patient_id, {}),
+            "events": events.get(position.patient_id, _no_events(paths)),
+        }
+        for position in positions
+    }
+
+
+def _any_of(paths: Iterable[str], *roots: str) -> bool:
+    return any(path.split(".", 1)[0] in roots for path in paths)
+
+
+def _journey(position: Position, journey_key: str, now: datetime) -> Facts:
+    facts: Facts = {"key": journey_key}
+    if position.is_open and position.entered_at is not None:
+        facts |= {
+            "stage": position.stage,
+            "status": position.status,
+            "number": position.number,
+            "entered_at": position.entered_at,
+            "hours_in_stage": (now - position.entered_at).total_seconds() / 3600,
+        }
+    return facts
+
+
+def _patients(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Facts]:
+    rows = Patient.objects.filter(pk__in=ids).values("pk", "journey_status", *_PATIENT_FIELDS)
+    return {
+        row["pk"]: {
+            "patient": {name: row[name] or None for name in _PATIENT_FIELDS},
+            "journeys": row["journey_status"],
+        }
+        for row in rows
+    }
+
+
+def _event_names(paths: Iterable[str]) -> list[str]:
+    return sorted({name for path in paths if (name := event_name(path))})
+
+
+def _no_events(paths: Iterable[str]) -> Facts:
+    return {name: {"count": 0} for name in _event_names(paths)}
+
+
+_EVENTS: Final = """
+SELECT e.patient_id, e.event_type, count(*),
+    (array_agg(p.payload ORDER BY e.occurred_at DESC, e.id DESC))[1]
+FROM system_events e
+LEFT JOIN system_event_payloads p ON p.event_id = e.id
+LEFT JOIN LATERAL (
+    SELECT max(n.closed_at) AS at FROM journey_enrollments n
+    WHERE n.patient_id = e.patient_id AND n.journey_key = %(journey_key)s
+) closed ON TRUE
+WHERE e.patient_id = ANY(%(ids)s)
+    AND (e.event_type = ANY(%(about_person)s) OR (
+        e.event_type = ANY(%(about_journey)s) AND e.journey_key = %(journey_key)s
+        AND (closed.at IS NULL OR e.occurred_at > closed.at)))
+GROUP BY e.patient_id, e.event_type
+"""
+
+
+def _events(
+    ids: Sequence[uuid.UUID], journey_key: str, names: Sequence[str]
+) -> dict[uuid.UUID, Facts]:
+    if not names:
+        return {}
+    found: dict[uuid.UUID, Facts] = {pk: {name: {"count": 0} for name in names} for pk in ids}
+    per_journey = [name for name in names if event_type(name).per_journey]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _EVENTS,
+            {
+                "ids": list(ids),
+                "journey_key": journey_key,
+                "about_journey": per_journey,
+                "about_person": [name for name in names if name not in per_journey],
+            },
+        )
+        for patient_id, name, count, payload in cursor.fetchall():
+            found[patient_id][name] = {"count": count, "last": json.loads(payload or "{}")}
+    return found

@@ -1,0 +1,87 @@
+"""Where may a patient go next? One answer for admin, API and services, for every stage."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from django.utils import timezone
+
+from journeys.cause import by_user
+from journeys.guards import Decision, decide_move, guard_of
+from journeys.models.enrollment import Enrollment
+from journeys.selectors.definitions import Definition, definitions
+from journeys.selectors.facts import Facts, facts_of
+from journeys.selectors.positions import Position
+from kura.accounts.models import User
+from kura.conditions import paths
+
+
+def allowed_transitions(enrollment: Enrollment, user: User) -> list[Decision]:
+    """For every stage of the template: allowed or not, code, missing conditions, reason needed.
+
+    Asks the guards of the services, without locks: what it says may be outdated a moment later,
+    and the service decides again.
+    """
+    return allowed_transitions_of([enrollment], user)[enrollment.pk]
+
+
+def allowed_transitions_of(
+    enrollments: Sequence[Enrollment], user: User
+) -> dict[uuid.UUID, list[Decision]]:
+    """The same for many enrollments; the number of queries does not grow with them."""
+    known = definitions({enrollment.template_id for enrollment in enrollments})
+    facts = _facts(enrollments, known)
+    return {
+        enrollment.pk: _decisions(
+            known[enrollment.template_id], position_of(enrollment), user, facts[enrollment.pk]
+        )
+        for enrollment in enrollments
+    }
+
+
+def position_of(enrollment: Enrollment) -> Position:
+    """The position that this enrollment describes, as it was when it was read."""
+    return Position(
+        patient_id=enrollment.patient_id,
+        organization_id=enrollment.organization_id,
+        template_id=enrollment.template_id,
+        template_version=None,
+        template_settled=False,
+        enrollment_id=enrollment.pk,
+        number=enrollment.number,
+        stage=enrollment.stage,
+        status=enrollment.status,
+        entered_at=enrollment.entered_at,
+        blocked_from=enrollment.blocked_from,
+        seq=enrollment.seq,
+        closed_at=enrollment.closed_at,
+    )
+
+
+def _decisions(
+    definition: Definition, position: Position, user: User, facts: Facts
+) -> list[Decision]:
+    cause = by_user(user)
+    return [decide_move(definition, position, code, cause, facts) for code in definition.allowed]
+
+
+def _facts(
+    enrollments: Sequence[Enrollment], known: Mapping[uuid.UUID, Definition]
+) -> dict[uuid.UUID, Facts]:
+    """Facts by enrollment, one round for each journey key that has guards."""
+    found: dict[uuid.UUID, Facts] = {enrollment.pk: {} for enrollment in enrollments}
+    for key in {enrollment.journey_key for enrollment in enrollments}:
+        here = [one for one in enrollments if one.journey_key == key]
+        asked = {path for one in here for path in _asked(known[one.template_id], one)}
+        if asked:
+            loaded = facts_of([position_of(one) for one in here], key, asked, now=timezone.now())
+            found |= {one.pk: loaded[one.patient_id] for one in here}
+    return found
+
+
+def _asked(definition: Definition, enrollment: Enrollment) -> set[str]:
+    position = position_of(enrollment)
+    return {
+        path for code in definition.allowed for path in paths(guard_of(definition, position, code))
+    }

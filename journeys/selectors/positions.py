@@ -1,0 +1,56 @@
+"""Where patients stand in one journey, read under their locks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from journeys.models.template import StageStatus
+from kura import tenancy
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The newest enrollment of a patient in a journey; all None when there never was one."""
+
+    patient_id: uuid.UUID
+    organization_id: uuid.UUID
+    template_id: uuid.UUID | None
+    template_version: int | None
+    template_settled: bool
+    enrollment_id: uuid.UUID | None
+    number: int | None
+    stage: str | None
+    status: str | None
+    entered_at: datetime | None
+    blocked_from: str | None
+    seq: int | None
+    closed_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.enrollment_id is not None and self.closed_at is None
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.is_open and self.status == StageStatus.ON_HOLD
+
+
+_POSITIONS: Final = "SELECT * FROM kura_journey_position(%s::uuid, %s::uuid[], %s)"
+
+
+def locked_positions(patient_ids: Sequence[uuid.UUID], journey_key: str) -> list[Position]:
+    """Lock these patients in order of their ids, then read; needs a transaction.
+
+    Patients outside the tenant scope are left out, as unknown ones are.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _POSITIONS, [tenancy.organization_in_scope(), list(patient_ids), journey_key]
+        )
+        return [Position(*row) for row in cursor.fetchall()]

@@ -1,0 +1,168 @@
+"""Move or enroll many patients: a result for each, one statement per thousand.
+
+All patients of a chunk are locked (in order of their ids), decided one by one, and those who may
+move are appended in one statement. Who may not is told why; the others are not held up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final, Literal
+
+from django.db import transaction
+from django.utils import timezone
+
+from journeys import errors
+from journeys.cause import Cause
+from journeys.guards import decide_entry, decide_move, guard_of
+from journeys.models.log import JourneyLog
+from journeys.selectors.definitions import Definition
+from journeys.selectors.facts import Facts, facts_of
+from journeys.selectors.positions import Position, locked_positions
+from journeys.services import door
+from journeys.services.transitions import definition_at, missing_reason
+from kura.conditions import paths
+from kura.errors import KuraError
+
+CHUNK: Final = 1000  # patients locked and moved together
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What became of one patient. `refusal` says why not; `log` is the row that moved them."""
+
+    patient_id: uuid.UUID
+    outcome: Literal["moved", "unchanged", "refused"]
+    log: JourneyLog | None = None
+    refusal: KuraError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Order:
+    """What is asked for every patient. `to_stage` None: the template's initial stage."""
+
+    journey_key: str
+    to_stage: str | None
+    cause: Cause
+    changed_at: datetime | None
+    entering: bool
+
+    def target(self, definition: Definition) -> str:
+        return self.to_stage or definition.initial_stage
+
+
+def transition_many(
+    *,
+    patient_ids: Sequence[uuid.UUID],
+    journey_key: str,
+    to_stage: str,
+    cause: Cause,
+    changed_at: datetime | None = None,
+) -> list[BulkResult]:
+    """Move these patients, each one who may. Nobody is enrolled: use `enroll_many` for that.
+
+    Results in the order of `patient_ids`, one for each different id. Chunks of 1,000 patients
+    commit on their own. A time in the future refuses all (TimeOrder).
+    """
+    order = _Order(
+        journey_key=journey_key,
+        to_stage=to_stage,
+        cause=cause,
+        changed_at=changed_at,
+        entering=False,
+    )
+    return _in_chunks(patient_ids, order)
+
+
+def enroll_many(
+    *,
+    patient_ids: Sequence[uuid.UUID],
+    journey_key: str,
+    cause: Cause,
+    to_stage: str | None = None,
+    changed_at: datetime | None = None,
+) -> list[BulkResult]:
+    """Enroll these patients, each one who may, in `to_stage` or the initial stage."""
+    order = _Order(
+        journey_key=journey_key,
+        to_stage=to_stage,
+        cause=cause,
+        changed_at=changed_at,
+        entering=True,
+    )
+    return _in_chunks(patient_ids, order)
+
+
+def _in_chunks(patient_ids: Sequence[uuid.UUID], order: _Order) -> list[BulkResult]:
+    asked = iter(dict.fromkeys(patient_ids))
+    results: list[BulkResult] = []
+    while chunk := list(islice(asked, CHUNK)):
+        with transaction.atomic():
+            results += _chunk(chunk, order)
+    return results
+
+
+def _chunk(patient_ids: Sequence[uuid.UUID], order: _Order) -> list[BulkResult]:
+    positions = locked_positions(patient_ids, order.journey_key)
+    decided = _decided(positions, order)
+    found = {result.patient_id: result for result in decided}
+    return [found.get(pk) or _unknown(pk) for pk in patient_ids]
+
+
+def _unknown(patient_id: uuid.UUID) -> BulkResult:
+    refusal = errors.PatientNotFound(patient_id=patient_id)
+    return BulkResult(patient_id, "refused", refusal=refusal)
+
+
+def _decided(positions: Sequence[Position], order: _Order) -> list[BulkResult]:
+    facts = _facts(positions, order)
+    results, steps = [], []
+    for position in positions:
+        definition = definition_at(position, order.journey_key)
+        refusal = _refusal(definition, position, order, facts.get(position.patient_id, {}))
+        if refusal is None:
+            steps.append(door.Step(position, order.target(definition)))
+        else:
+            results.append(_not_moved(position.patient_id, refusal))
+    return results + _moved(steps, order)
+
+
+def _not_moved(patient_id: uuid.UUID, refusal: KuraError) -> BulkResult:
+    if isinstance(refusal, errors.StageUnchanged):
+        return BulkResult(patient_id, "unchanged")
+    return BulkResult(patient_id, "refused", refusal=refusal)
+
+
+def _moved(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
+    if not steps:
+        return []
+    logs = door.append(
+        steps, journey_key=order.journey_key, cause=order.cause, changed_at=order.changed_at
+    )
+    return [BulkResult(log.patient_id, "moved", log=log) for log in logs]
+
+
+def _refusal(
+    definition: Definition, position: Position, order: _Order, facts: Facts
+) -> KuraError | None:
+    if position.enrollment_id is None and not order.entering:
+        return errors.NotEnrolled(journey=definition.name, journey_key=definition.key)
+    if order.changed_at and position.entered_at and order.changed_at < position.entered_at:
+        return errors.TimeOrder()
+    decide = decide_entry if order.entering else decide_move
+    decision = decide(definition, position, order.target(definition), order.cause, facts)
+    return decision.refusal or missing_reason(
+        decision, order.cause, leaving_block=position.is_blocked
+    )
+
+
+def _facts(positions: Sequence[Position], order: _Order) -> dict[uuid.UUID, Facts]:
+    asked: set[str] = set()
+    for position in positions:
+        definition = definition_at(position, order.journey_key)
+        asked |= paths(guard_of(definition, position, order.target(definition)))
+    return facts_of(positions, order.journey_key, asked, now=timezone.now()) if asked else {}

@@ -1,0 +1,1 @@
+DROP FUNCTION kura_journey_position(uuid, uuid[], text);

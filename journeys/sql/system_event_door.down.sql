@@ -1,0 +1,2 @@
+DROP TRIGGER system_event_door ON system_events;
+DROP FUNCTION kura_system_event_door();

@@ -1,0 +1,1 @@
+DROP FUNCTION kura_time_ordered_uuid();
