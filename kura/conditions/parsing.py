@@ -38,7 +38,7 @@ class Problem:
     message: str | Promise
 
 
-class InvalidCondition(KuraError):  # noqa: N818 - errors here are named as sentences
+class InvalidCondition(KuraError):
     """Not a condition tree, or one that asks what cannot be asked."""
 
     message = _("This condition cannot be used as it is written.")

@@ -1,4 +1,4 @@
-"""The tree itself: groups of groups of leaves, nothing else. Only the parser makes one."""
+"""The tree itself: groups of groups of leaves, nothing else. The parser makes it."""
 
 from __future__ import annotations
 
