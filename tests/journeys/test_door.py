@@ -332,9 +332,9 @@ def test_saving_a_patient_never_writes_the_journey_status(enrolled):
         "UPDATE journey_enrollments SET closed_at = now()",
         "DELETE FROM journey_enrollments",
         (
-            "INSERT INTO journey_enrollments SELECT gen_random_uuid(), 'other', number, stage, status,"
-            " entered_at, blocked_from, seq, opened_at, closed_at, organization_id, patient_id,"
-            " template_id FROM journey_enrollments"
+            "INSERT INTO journey_enrollments SELECT gen_random_uuid(), 'other', number, stage,"
+            " status, entered_at, blocked_from, seq, opened_at, closed_at, organization_id,"
+            " patient_id, template_id FROM journey_enrollments"
         ),
         "TRUNCATE journey_enrollments",
     ],
