@@ -376,6 +376,7 @@ def foreground(crew: Crew, name: str, command: Sequence[object], env: Env) -> in
 
 # --- environments of the children -----------------------------------------------------------------
 STEERING = (  # would send Python, pip, uv or Django somewhere else than this command means
+    "PYTHONDONTWRITEBYTECODE",  # compiling Django anew at every start takes two seconds
     "PYTHONHOME",
     "PYTHONPATH",
     "PIP_USER",
@@ -460,7 +461,7 @@ def pip(python: Path) -> list[object]:
     """The command that installs into this Python's environment."""
     tool = uv()
     if tool:
-        return [tool, "pip", "install", "--no-progress", "--python", python]
+        return [tool, "pip", "install", "--compile-bytecode", "--no-progress", "--python", python]
     quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
     return [python, "-I", "-m", "pip", "install", *quiet]
 
@@ -736,7 +737,7 @@ def throwaway_database(crew: Crew, postgres: Postgres) -> str:
         crew,
         postgres,
         place / "data",
-        name=place.name,
+        name="postgres-test",
         signals=(signal.SIGQUIT,),
         settings=("fsync=off", "full_page_writes=off", "synchronous_commit=off"),
     )
@@ -902,8 +903,7 @@ def serve(crew: Crew, port: int) -> int:
     remember(port=port, database_url=url, embedded=embedded, python=str(python))
     env = demo_environment(url)
     fill_database(crew, python, env)
-    children = start_services(crew, python, env, port)
-    wait_for_answer(children, port)
+    start_services(crew, python, env, port)
     announce(port)
     return supervise(crew.children())
 
@@ -967,26 +967,37 @@ def has_command(app: str, name: str) -> bool:
     return (ROOT / app / "management" / "commands" / f"{name}.py").exists()
 
 
+FILL = """
+import sys
+from django import setup
+from django.core.management import call_command
+setup()
+for command in sys.argv[1:]:
+    call_command(command, interactive=False) if command == "migrate" else call_command(command)
+"""
+
+
 def fill_database(crew: Crew, python: Path, env: Env) -> None:
-    manage = [python, "manage.py"]
-    step(crew, "Migrations", "migrate", [*manage, "migrate", "--noinput"], env=env)
-    if has_command("kura/demo", "seed_demo"):
-        step(crew, "Demo practice", "seed_demo", [*manage, "seed_demo"], env=env)
+    """One process for both: importing Django twice is a second of every start."""
+    seeds = ["seed_demo"] if has_command("kura/demo", "seed_demo") else []
+    title = "Migrations and demo practice" if seeds else "Migrations"
+    env = {**env, "DJANGO_SETTINGS_MODULE": "kura.settings"}
+    step(crew, title, "fill", [python, "-c", FILL, "migrate", *seeds], env=env)
 
 
-def start_services(crew: Crew, python: Path, env: Env, port: int) -> list[Child]:
+def start_services(crew: Crew, python: Path, env: Env, port: int) -> None:
+    """The web server first: the cluster's start would only slow down the first page."""
     web = [python, "-m", "gunicorn", "kura.wsgi", "--bind", f"127.0.0.1:{port}"]
     web += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
     web += ["--graceful-timeout", "5"]
+    crew.start("web", web, env=env)
+    wait_for_answer(crew.children(), port)
     clock = "run_cluster" if has_command("automation", "run_cluster") else "qcluster"
-    return [
-        crew.start("web", web, env=env),
-        crew.start("cluster", [python, "manage.py", clock], env=env),
-    ]
+    crew.start("cluster", [python, "manage.py", clock], env=env)
 
 
 def wait_for_answer(children: Sequence[Child], port: int) -> None:
-    progress = Progress("Web server and cluster")
+    progress = Progress("Web server")
     while not answers(port):
         require_alive(children)
         progress.tick()
