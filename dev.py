@@ -749,6 +749,7 @@ def sweep_throwaways() -> None:
         with open_lock(place / "lock") as lock:
             if take(lock, fcntl.LOCK_EX):
                 end_leftover(place / "data")
+                remove_sockets_of(place / "data")
                 shutil.rmtree(place, ignore_errors=True)
 
 
@@ -756,7 +757,7 @@ def end_leftover(data: Path) -> None:
     """A server that outlived its dev.py is ended by its number, once it is proved to be ours."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
-        pid, sockets = int(lines[0]), Path(lines[4])
+        pid = int(lines[0])
     except FileNotFoundError:
         return
     except (ValueError, IndexError):  # written half, on a full disk
@@ -766,8 +767,6 @@ def end_leftover(data: Path) -> None:
         end(pid, (signal.SIGINT, signal.SIGQUIT), functools.partial(is_running, pid))
     elif is_running(pid) and Path("/proc/self/cwd").exists():  # the number is somebody else's now
         (data / "postmaster.pid").unlink()
-    if sockets.name.startswith("kura-"):
-        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def works_in(pid: int, data: Path) -> bool:
@@ -788,9 +787,7 @@ def start_server(
     settings: Sequence[str] = (),
 ) -> str:
     """Starts PostgreSQL on a private socket and returns the database's URL."""
-    sockets = Path(tempfile.mkdtemp(prefix="kura-", dir=place_for_sockets()))
-    crew.take_charge(sockets)
-    give_to_server(sockets)
+    sockets = directory_for_sockets(crew, data)
     settings = ("listen_addresses=", "random_page_cost=1.1", "timezone=UTC", *settings)
     words = [word for setting in settings for word in ("-c", setting)]
     command = [postgres.bin / "postgres", "-D", data, "-k", sockets, "-p", "5432", *words]
@@ -832,6 +829,27 @@ def is_ready(data: Path, pid: int) -> bool:
         lines = (data / "postmaster.pid").read_text().splitlines()
         return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004
     return False
+
+
+def directory_for_sockets(crew: Crew, data: Path) -> Path:
+    """Private, new and short; noted beside the data, so that the next start removes a lost one."""
+    remove_sockets_of(data)
+    sockets = Path(tempfile.mkdtemp(prefix="kura-", dir=place_for_sockets()))
+    crew.take_charge(sockets)
+    note_of_sockets(data).write_text(str(sockets))
+    give_to_server(sockets)
+    return sockets
+
+
+def note_of_sockets(data: Path) -> Path:
+    return data.with_name(f"{data.name}.sockets")
+
+
+def remove_sockets_of(data: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        lost = Path(note_of_sockets(data).read_text())
+        if lost.name.startswith("kura-"):
+            shutil.rmtree(lost, ignore_errors=True)
 
 
 def place_for_sockets() -> str:
