@@ -108,6 +108,7 @@ class Progress:
 
 
 DISK_FULL = r"No space left on device|Disk quota exceeded|os error 28\b"
+NOTHING_FITS = 1_000_000  # bytes free; a disk may be too full even for the log that says so
 NO_NETWORK = (
     r"name resolution|Name or service not known|Connection refused|Network is unreachable|"
     r"No route to host|NewConnectionError|ConnectTimeout|ReadTimeout|timed out|ProxyError|"
@@ -120,13 +121,14 @@ NO_SUCH_PACKAGE = r"No matching distribution found|No solution found|no wheels? 
 def reason_in(log: Path) -> str:
     """The part of a failed command's log that a person needs: a known cause, or its last error."""
     text = log.read_text(errors="replace")
-    if re.search(DISK_FULL, text):
+    if re.search(DISK_FULL, text) or shutil.disk_usage(HOME).free < NOTHING_FITS:
         return f"the disk is full (looked at {HOME} and {tempfile.gettempdir()})"
     if log.stem in INSTALL_LOGS and re.search(NO_NETWORK, text):
         return "the network or the package index cannot be reached"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(?i)(error|fatal|×|\w+(\.\w+)*error)\b", line)]
-    return (errors or lines or ["it printed nothing"])[-1].rstrip(".")
+    last = (errors or lines or ["it printed nothing"])[-1].rstrip(".")
+    return re.sub(r"(?i)^(error|fatal): *", "", last)
 
 
 def tail_of(log: Path, count: int = 15) -> str:
@@ -135,15 +137,15 @@ def tail_of(log: Path, count: int = 15) -> str:
 
 
 def sentence_for(error: OSError) -> str:
+    where = error.filename if str(error.filename).startswith("/") else HOME
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full: free some space for {error.filename or HOME} and start again."
+        return f"The disk is full: free some space for {where} and start again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            f"{error.filename or HOME} cannot be written by this user ({error.strerror}): "
+            f"{where} cannot be written by this user ({error.strerror}): "
             f"remove {HOME}, or set KURA_HOME to a directory of yours."
         )
-    where = f": {error.filename}" if error.filename else ""
-    return f"The machine refused a step ({error.strerror or error}{where})."
+    return f"The machine refused a step ({error.strerror or error}: {where})."
 
 
 # --- signals, waiting, locks ----------------------------------------------------------------------
@@ -184,7 +186,7 @@ def take(lock: IO[str], kind: int) -> bool:
 def open_lock(path: Path) -> IO[str]:
     """A lock file. The kernel drops the lock with the process, so a kill -9 leaves none behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("a")
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT, 0o644))  # root's too, for a user
 
 
 def wait_for(lock: IO[str], kind: int, what: str) -> None:
@@ -347,6 +349,7 @@ class Crew:
 
 def open_log(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # root's log of yesterday is no obstacle
     return path.open("wb")
 
 
@@ -361,7 +364,8 @@ def step(crew: Crew, title: str, name: str, command: Sequence[object], **how: An
     crew.let_go(child)
     if child.popen.returncode:
         log = LOGS / f"{name}.log"
-        raise Problem(f"{title} failed: {reason_in(log)}. The whole log: {log}")
+        what = title.partition(" (")[0]
+        raise Problem(f"{what} failed: {reason_in(log)}. The whole log: {log}")
 
 
 def foreground(crew: Crew, name: str, command: Sequence[object], env: Env) -> int:
@@ -498,7 +502,8 @@ def is_made(place: Path, stamp: str) -> bool:
 
 
 def make_virtual_environment(crew: Crew, place: Path, requirements: Sequence[str]) -> None:
-    shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        shutil.rmtree(place)
     tool = uv()
     if not tool:
         require_venv_module()
@@ -836,6 +841,7 @@ def directory_for_sockets(crew: Crew, data: Path) -> Path:
     remove_sockets_of(data)
     sockets = Path(tempfile.mkdtemp(prefix="kura-", dir=place_for_sockets()))
     crew.take_charge(sockets)
+    note_of_sockets(data).unlink(missing_ok=True)
     note_of_sockets(data).write_text(str(sockets))
     give_to_server(sockets)
     return sockets
@@ -887,7 +893,7 @@ def brought_database(crew: Crew, python: Path, variable: str) -> str:
     crew.let_go(child)
     if child.popen.returncode:
         answer = (LOGS / "database.log").read_text(errors="replace").strip()
-        reason = re.split(r"FATAL:|failed:", answer)[-1].strip().rstrip(".?")
+        reason = re.split(r"FATAL:|failed:", answer)[-1].partition("Is the server")[0].strip(" .")
         parts = urlsplit(url)
         raise Problem(
             f"{variable} leads to no database ({parts.hostname or 'local socket'}, "
