@@ -69,11 +69,11 @@ Env = Mapping[str, str]
 
 
 # --- what is said to the person at the terminal ---------------------------------------------------
-class Problem(Exception):  # noqa: N818 - it is told, not traced
+class Problem(Exception):
     """One sentence for the person at the terminal; the command ends with exit code 1."""
 
 
-class Stopped(Exception):  # noqa: N818 - nothing went wrong
+class Stopped(Exception):
     """Somebody asked this command to stop, with this signal."""
 
     def __init__(self, number: int) -> None:
