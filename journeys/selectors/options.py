@@ -1,20 +1,25 @@
-"""Where may a patient go next? One answer for admin, API and services, for every stage."""
+"""Where may a patient go next, and which journeys may they enter? One answer for admin, API and
+services, for every stage and every template.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.utils import timezone
 
 from journeys.cause import by_user
-from journeys.guards import Decision, decide_move, guard_of
+from journeys.guards import Decision, decide_entry, decide_move, guard_of
 from journeys.models.enrollment import Enrollment
+from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, definitions
 from journeys.selectors.facts import Facts, facts_of
 from journeys.selectors.positions import Position
 from kura.accounts.models import User
 from kura.conditions import paths
+from patients.models import Patient
 
 
 def allowed_transitions(enrollment: Enrollment, user: User) -> list[Decision]:
@@ -85,3 +90,61 @@ def _asked(definition: Definition, enrollment: Enrollment) -> set[str]:
     return {
         path for code in definition.allowed for path in paths(guard_of(definition, position, code))
     }
+
+
+# --- entering ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """May the patient enter this journey now? `number`: how often they entered it before."""
+
+    definition: Definition
+    decision: Decision
+    number: int
+
+
+def entry_options(patient: Patient, user: User) -> list[Entry]:
+    """For every active template of the patient's practice, in the order of their names."""
+    templates = JourneyTemplate.objects.filter(
+        organization=patient.organization_id, is_active=True
+    ).values_list("pk", flat=True)
+    known = definitions(templates)
+    newest = newest_by_key(Enrollment.objects.filter(patient=patient))
+    return [_entry(known[pk], newest.get(known[pk].key), patient, user) for pk in templates]
+
+
+def newest_by_key(enrollments: Iterable[Enrollment]) -> dict[str, Enrollment]:
+    """A patient's last enrollment in each journey."""
+    return {one.journey_key: one for one in sorted(enrollments, key=lambda one: one.number)}
+
+
+def _entry(
+    definition: Definition, newest: Enrollment | None, patient: Patient, user: User
+) -> Entry:
+    position = position_of(newest) if newest else _nowhere(patient, definition)
+    target = definition.initial_stage
+    asked = paths(guard_of(definition, position, target))
+    facts: Facts = {}
+    if asked:
+        facts = facts_of([position], definition.key, asked, now=timezone.now())[patient.pk]
+    decision = decide_entry(definition, position, target, by_user(user), facts)
+    return Entry(definition, decision, newest.number if newest else 0)
+
+
+def _nowhere(patient: Patient, definition: Definition) -> Position:
+    return Position(
+        patient_id=patient.pk,
+        organization_id=patient.organization_id,
+        template_id=definition.template_id,
+        template_version=None,
+        template_settled=False,
+        enrollment_id=None,
+        number=None,
+        stage=None,
+        status=None,
+        entered_at=None,
+        blocked_from=None,
+        seq=None,
+        closed_at=None,
+    )

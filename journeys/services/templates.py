@@ -69,6 +69,16 @@ def set_active(*, template_id: uuid.UUID, is_active: bool) -> JourneyTemplate:
     return template
 
 
+@transaction.atomic
+def rename_template(*, template_id: uuid.UUID, name: str) -> JourneyTemplate:
+    """What people call the journey; its key stays."""
+    template = JourneyTemplate.objects.select_for_update().get(pk=template_id)
+    template.name = name
+    template.save(update_fields=["name"])
+    template.refresh_from_db()
+    return template
+
+
 def _check(blueprint: Blueprint) -> None:
     problems = problems_of(blueprint)
     if problems:

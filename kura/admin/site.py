@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+
+from journeys.admin.enrollments import EnrollmentAdmin
+from journeys.admin.logs import JourneyLogAdmin, SystemEventAdmin
+from journeys.admin.patients import PatientWithJourneysAdmin
+from journeys.admin.templates import TemplateAdmin
+from journeys.models.enrollment import Enrollment
+from journeys.models.event import SystemEventLog
+from journeys.models.log import JourneyLog
+from journeys.models.template import JourneyTemplate
+from kura.accounts.admin import OrganizationAdmin, UserAdmin
+from kura.accounts.models import Language, Organization, User
+from kura.admin.language import choose_language, language_before_login
+from patients.models import Patient
+
+FIRST_APPS = ("patients", "journeys")  # what people work with comes first
 
 
 class KuraAdminSite(AdminSite):
@@ -11,6 +33,45 @@ class KuraAdminSite(AdminSite):
     site_title = _("Kura OS Journeys")
     index_title = _("Practice")
     final_catch_all_view = False
+    empty_value_display = "–"
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        language = path("language/", choose_language, name="language")
+        return [language, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        organization = getattr(request.user, "organization", None)
+        return {
+            **super().each_context(request),
+            "organization": organization,
+            "languages": [(code, code.upper(), label) for code, label in Language.choices],
+            "is_demo": settings.DEMO,
+        }
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = super().get_app_list(request, app_label)
+        order = {label: place for place, label in enumerate(FIRST_APPS)}
+        return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """In the language of the cookie or in Spanish, whatever the browser prefers."""
+        language = language_before_login(request)
+        with translation.override(language):
+            response = super().login(request, extra_context)
+            if isinstance(response, TemplateResponse):
+                response.render()
+        response.headers["Content-Language"] = language
+        return response
 
 
 site = KuraAdminSite(name="admin")
+site.disable_action("delete_selected")
+site.register(Patient, PatientWithJourneysAdmin)
+site.register(Enrollment, EnrollmentAdmin)
+site.register(JourneyLog, JourneyLogAdmin)
+site.register(SystemEventLog, SystemEventAdmin)
+site.register(JourneyTemplate, TemplateAdmin)
+site.register(Organization, OrganizationAdmin)
+site.register(User, UserAdmin)

@@ -1,0 +1,16 @@
+"""The admin skin over the journeys' services: lists, the patient's journeys, the pages that move.
+
+    badges.py        a stage as colour, icon and word: the only place that decides them
+    filters.py       by journey, stage, status
+    panel.py         the journeys and the history below a patient's contact data
+    patients.py      the patient's page with them
+    enrollments.py   the list of enrollments, and where the pages below are registered
+    moving.py        the pages that move and unblock one patient
+    enrolling.py     the page that enrolls one patient
+    bulk.py          the action that moves many
+    logs.py          the two logs, to read
+    templates.py     the templates
+    forms.py         the forms of these pages
+
+Registered in `kura/admin/site.py`, once.
+"""

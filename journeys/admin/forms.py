@@ -1,0 +1,107 @@
+"""The forms of the pages that move, unblock and enroll. They ask; the services decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from journeys.errors import ReasonRequired
+from journeys.guards import MINIMUM_REASON, Decision
+from journeys.selectors.definitions import Definition
+from journeys.selectors.options import Entry
+from journeys.vocabulary import ReasonCode
+
+WALL_CLOCK = "%Y-%m-%dT%H:%M"
+
+
+class CauseForm(forms.Form):
+    """Why and when: what every move may carry."""
+
+    reason_code = forms.ChoiceField(
+        label=_("Reason"),
+        required=False,
+        choices=[("", _("Choose…")), *ReasonCode.choices],
+    )
+    reason = forms.CharField(
+        label=_("In your words"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("Kept with your name and the time in the history. It cannot be edited later."),
+    )
+    changed_at = forms.DateTimeField(
+        label=_("When it happened"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=WALL_CLOCK),
+        help_text=_("Empty: now. Not before the previous move."),
+    )
+
+    def require_reason(self, *, with_code: bool) -> None:
+        """Words of some length; to lift a block, also a code."""
+        given = self.cleaned_data.get("reason") or ""
+        if "reason" not in self.errors and len(given) < MINIMUM_REASON:
+            self.add_error("reason", str(ReasonRequired(minimum=MINIMUM_REASON)))
+        if with_code and not self.cleaned_data.get("reason_code"):
+            self.add_error("reason_code", _("Choose a reason."))
+
+
+class MoveForm(CauseForm):
+    """One patient to another stage. `expected_seq`: the move that the page showed last."""
+
+    to_stage = forms.ChoiceField(label=_("Where to"), widget=forms.RadioSelect)
+    expected_seq = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    field_order = ("to_stage", "reason_code", "reason", "changed_at", "expected_seq")
+
+    def __init__(
+        self, *args: Any, options: Sequence[Decision], unblocking: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.unblocking = unblocking
+        self.reason_needed_for = {one.to_stage for one in options if one.requires_reason}
+        target = self.fields["to_stage"]
+        target.choices = [(one.to_stage, one.to_stage) for one in options if one.allowed]  # type: ignore[attr-defined]
+        target.error_messages["invalid_choice"] = _("This stage is not possible now.")
+        target.error_messages["required"] = _("Choose a stage.")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.unblocking or cleaned.get("to_stage") in self.reason_needed_for:
+            self.require_reason(with_code=self.unblocking)
+        return cleaned
+
+
+class BulkMoveForm(CauseForm):
+    """Many patients to one stage; who may go there is decided for each."""
+
+    to_stage = forms.ChoiceField(label=_("Where to"), widget=forms.RadioSelect)
+    field_order = ("to_stage", "reason_code", "reason", "changed_at")
+
+    def __init__(self, *args: Any, definition: Definition, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        target = self.fields["to_stage"]
+        target.choices = [(code, stage.label) for code, stage in definition.allowed.items()]  # type: ignore[attr-defined]
+        target.error_messages["required"] = _("Choose a stage.")
+
+
+class EnrollForm(CauseForm):
+    """One patient into one journey, in its initial stage."""
+
+    journey = forms.ChoiceField(label=_("Journey"), widget=forms.RadioSelect)
+    field_order = ("journey", "reason_code", "reason", "changed_at")
+
+    def __init__(self, *args: Any, entries: Iterable[Entry], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.entries = {one.definition.key: one for one in entries if one.decision.allowed}
+        target = self.fields["journey"]
+        target.choices = [(key, one.definition.name) for key, one in self.entries.items()]  # type: ignore[attr-defined]
+        target.error_messages["required"] = _("Choose a journey.")
+        target.error_messages["invalid_choice"] = _("This journey is not possible now.")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        entry = self.entries.get(cleaned.get("journey", ""))
+        if entry and entry.decision.requires_reason:
+            self.require_reason(with_code=False)
+        return cleaned

@@ -1,0 +1,140 @@
+"""The two logs, to read: every move with its cause, every event. Nobody adds or changes a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from journeys.admin import badges
+from journeys.admin.enrollments import patient_link
+from journeys.admin.filters import LogJourneyFilter
+from journeys.fields import EVENT_TYPES
+from journeys.models.event import SystemEventLog
+from journeys.models.log import ActorKind, JourneyLog
+from journeys.selectors.history import (
+    HistoryLine,
+    definitions_by_key,
+    event_label,
+    history_lines,
+    readable,
+)
+from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin
+
+
+class ActorFilter(KnownChoiceFilter):
+    title = _("moved by")
+    parameter_name = "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return list(ActorKind.choices)
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        return rows.filter(actor_kind=choice)
+
+
+class EventTypeFilter(KnownChoiceFilter):
+    title = _("event")
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [(name, event_label(name)) for name in EVENT_TYPES]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        return rows.filter(event_type=choice)
+
+
+class JourneyLogAdmin(ReadOnlyAdmin):
+    list_display = ("changed_at", "patient_name", "journey", "move", "by", "reason")
+    list_filter = (LogJourneyFilter, ActorFilter)
+    fields = ("patient_name", "journey", "move", "changed_at", "recorded_at", "by", "event",
+              "reason", "note")  # fmt: skip
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyLog]:
+        return readable(super().get_queryset(request))
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        for row, line in zip(rows, history_lines(rows), strict=True):
+            row.line = line
+        return rows
+
+    def title_of(self, obj: JourneyLog) -> str:
+        return f"{obj.patient} · {_line(obj).journey}"
+
+    @admin.display(description=_("patient"))
+    def patient_name(self, row: JourneyLog) -> str:
+        return patient_link(row.patient)
+
+    @admin.display(description=_("journey"))
+    def journey(self, row: JourneyLog) -> str:
+        return _line(row).journey
+
+    @admin.display(description=_("move"))
+    def move(self, row: JourneyLog) -> str:
+        to_badge = badges.html(badges.badge_of(_line(row).to_stage, row.to_stage))
+        if row.from_stage is None:
+            return to_badge
+        left = badges.plain(badges.badge_of(_line(row).from_stage, row.from_stage))
+        return format_html(
+            '<span class="move">{} → {}</span>',
+            badges.html(left),
+            to_badge,
+        )
+
+    @admin.display(description=_("moved by"))
+    def by(self, row: JourneyLog) -> str:
+        return _line(row).actor
+
+    @admin.display(description=_("event that caused it"))
+    def event(self, row: JourneyLog) -> str:
+        return _line(row).event or "–"
+
+    @admin.display(description=_("reason"))
+    def reason(self, row: JourneyLog) -> str:
+        return _line(row).reason or "–"
+
+    @admin.display(description=_("reason in words"))
+    def note(self, row: JourneyLog) -> str:
+        return _line(row).note or "–"
+
+
+def _line(row: JourneyLog) -> HistoryLine:
+    line: HistoryLine = getattr(row, "line")  # noqa: B009  attached by `prepare`
+    return line
+
+
+class SystemEventAdmin(ReadOnlyAdmin):
+    """Contents are not shown: they may be sensitive, and the event is its name here."""
+
+    list_display = ("what", "patient_name", "journey", "source", "occurred_at", "created_at")
+    list_filter = (LogJourneyFilter, EventTypeFilter)
+    list_select_related = ("patient",)
+    fields = ("what", "patient_name", "journey", "source", "occurred_at", "created_at")
+    sortable_by = ()
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
+        for row in rows:
+            found = known.get((row.organization_id, row.journey_key))
+            row.journey_name = found.name if found else "–"
+        return rows
+
+    def title_of(self, obj: SystemEventLog) -> str:
+        return event_label(obj.event_type)
+
+    @admin.display(description=_("event"))
+    def what(self, row: SystemEventLog) -> str:
+        return event_label(row.event_type)
+
+    @admin.display(description=_("patient"))
+    def patient_name(self, row: SystemEventLog) -> str:
+        return patient_link(row.patient)
+
+    @admin.display(description=_("journey"))
+    def journey(self, row: SystemEventLog) -> str:
+        return str(getattr(row, "journey_name", "–"))

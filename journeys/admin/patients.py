@@ -1,0 +1,80 @@
+"""The patient's page with their journeys and history; the list with a badge for each journey."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
+
+from journeys.admin import badges
+from journeys.admin.enrolling import enroll_page
+from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
+from journeys.admin.panel import cards, history
+from journeys.cause import ENROLL
+from journeys.models.enrollment import Enrollment
+from journeys.models.template import StageStatus
+from journeys.selectors.definitions import definitions
+from journeys.selectors.options import newest_by_key
+from kura.accounts.tenant_admin import editor_of
+from patients.admin import PatientAdmin, TherapistFilter
+from patients.models import Patient
+
+
+class PatientWithJourneysAdmin(PatientAdmin):
+    list_display = ["full_name", "journeys", "therapist"]
+    list_filter = (JourneyFilter, StageFilter, StatusFilter, TherapistFilter)
+    change_form_template = "kura/patient.html"
+
+    @admin.display(description=_("journeys"))
+    def journeys(self, patient: Patient) -> str:
+        """Attached by `prepare`."""
+        rows = getattr(patient, "journey_badges", [])
+        return format_html_join("", '<div class="journey-line">{} {}</div>', rows) or "–"
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        found = _badges_by_patient([patient.pk for patient in rows])
+        for patient in rows:
+            patient.journey_badges = found[patient.pk]
+        return rows
+
+    def get_urls(self) -> list[URLPattern]:
+        enroll = self.admin_site.admin_view(partial(enroll_page, self.admin_site))
+        own = path("<uuid:patient_id>/enroll/", enroll, name="patients_patient_enroll")
+        return [own, *super().get_urls()]
+
+    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        editor = editor_of(request)
+        return {
+            "cards": cards(obj, editor),
+            "history": history(obj),
+            "may_enroll": editor.has_perm(ENROLL),
+        }
+
+
+def _badges_by_patient(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[tuple[str, str]]]:
+    """Journey and badge, the newest enrollment of each journey; blocked first, closed last."""
+    by_patient: dict[uuid.UUID, list[Enrollment]] = defaultdict(list)
+    for enrollment in Enrollment.objects.filter(patient__in=list(ids)):
+        by_patient[enrollment.patient_id].append(enrollment)
+    known = definitions({one.template_id for some in by_patient.values() for one in some})
+    shown: dict[uuid.UUID, list[tuple[str, str]]] = defaultdict(list)
+    for patient_id, enrollments in by_patient.items():
+        for one in sorted(newest_by_key(enrollments).values(), key=_urgency):
+            definition = known[one.template_id]
+            badge = badges.badge_of(definition.stages.get(one.stage), one.stage)
+            name = format_html('<span class="journey-name">{}</span>', definition.name)
+            shown[patient_id].append((name, badges.html(badge)))
+    return shown
+
+
+def _urgency(enrollment: Enrollment) -> tuple[bool, bool, str]:
+    blocked = enrollment.status == StageStatus.ON_HOLD
+    return (not blocked, not enrollment.is_open, enrollment.journey_key)

@@ -1,0 +1,95 @@
+"""The journey log as people read it: which stage to which, when, who or what, and why.
+
+Names are read for all lines at once: templates, people and reasons, however many lines.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.translation import get_language
+
+from journeys.fields import event_type
+from journeys.models.log import ActorKind, JourneyLog
+from journeys.models.template import JourneyTemplate
+from journeys.selectors.definitions import Definition, Stage, definitions
+from journeys.vocabulary import ReasonCode
+from kura.accounts.models import User
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryLine:
+    """`from_stage` is None for an enrollment. `actor`: a name, or what kind of cause it was."""
+
+    log: JourneyLog
+    journey: str
+    from_stage: Stage | None
+    to_stage: Stage | None
+    actor: str
+    event: str
+    reason: str
+    note: str
+
+
+def history_of(patient_id: uuid.UUID) -> QuerySet[JourneyLog]:
+    """Newest first. By the order of writing: a back-dated move still follows the one before."""
+    return readable(JourneyLog.objects.filter(patient=patient_id)).order_by("-id")
+
+
+def readable(logs: QuerySet[JourneyLog]) -> QuerySet[JourneyLog]:
+    """With what `history_lines` needs of each row."""
+    return logs.select_related("note", "trigger_event", "patient")
+
+
+def history_lines(logs: Sequence[JourneyLog]) -> list[HistoryLine]:
+    """Three queries, however many rows."""
+    known = definitions_by_key({log.journey_key for log in logs})
+    people = _names(logs)
+    return [_line(log, known.get((log.organization_id, log.journey_key)), people) for log in logs]
+
+
+def definitions_by_key(keys: Iterable[str]) -> dict[tuple[uuid.UUID, str], Definition]:
+    """Definitions by organization and key, those in scope."""
+    templates = JourneyTemplate.objects.filter(key__in=set(keys)).values_list("pk", flat=True)
+    return {(one.organization_id, one.key): one for one in definitions(templates).values()}
+
+
+def _names(logs: Iterable[JourneyLog]) -> dict[uuid.UUID | None, str]:
+    ids = {log.actor_id for log in logs if log.actor_id and log.actor_kind == ActorKind.USER}
+    return {user.pk: str(user) for user in User.objects.filter(pk__in=ids)}
+
+
+def _line(
+    log: JourneyLog, definition: Definition | None, people: dict[uuid.UUID | None, str]
+) -> HistoryLine:
+    note = getattr(log, "note", None)
+    stages = definition.stages if definition else {}
+    return HistoryLine(
+        log=log,
+        journey=definition.name if definition else log.journey_key,
+        from_stage=stages.get(log.from_stage or ""),
+        to_stage=stages.get(log.to_stage),
+        actor=people.get(log.actor_id) or str(ActorKind(log.actor_kind).label),
+        event=event_label(log.trigger_event.event_type) if log.trigger_event else "",
+        reason=reason_label(log.reason_code),
+        note=note.body if note else "",
+    )
+
+
+def reason_label(code: str | None) -> str:
+    """A reason code of the vocabulary by its name; one that a program made up, as words."""
+    if not code:
+        return ""
+    if code in ReasonCode.values:
+        return str(ReasonCode(code).label)
+    return code.replace("_", " ").capitalize()
+
+
+def event_label(name: str) -> str:
+    """What happened, in the reader's language."""
+    labels = event_type(name).labels
+    words = labels["en" if (get_language() or "").startswith("en") else "es"]
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,63 @@
+"""The patient's contact data. What belongs to their journeys is added one floor up."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from kura.accounts.models import User
+from kura.accounts.tenant_admin import KnownChoiceFilter, PracticeOwnedAdmin, TenantForm, editor_of
+from kura.accounts.timezones import as_select
+from patients.models import Patient
+from patients.selectors import search
+
+
+class PatientForm(TenantForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "therapist" in self.fields:
+            therapists = cast("forms.ModelChoiceField[User]", self.fields["therapist"])
+            therapists.queryset = self._colleagues()
+            self.fields["timezone"] = as_select(self.fields["timezone"], self.instance.timezone)
+
+    def _colleagues(self) -> QuerySet[User]:
+        """Who works in the patient's practice now, and who was assigned before."""
+        choosable = Q(is_active=True) | Q(pk=self.instance.therapist_id)
+        return User.objects.filter(choosable, organization=self.organization_id)
+
+
+class TherapistFilter(KnownChoiceFilter):
+    title = _("therapist")
+    parameter_name = "therapist"
+    NOBODY = "none"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        colleagues = User.objects.filter(organization=editor_of(request).organization_id)
+        known = [(str(one.pk), str(one)) for one in colleagues]
+        return [*known, (self.NOBODY, str(_("Nobody assigned")))]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        return rows.filter(therapist=None if choice == self.NOBODY else choice)
+
+
+class PatientAdmin(PracticeOwnedAdmin):
+    form = PatientForm
+    fields = ("full_name", "email", "phone", "language", "timezone", "therapist", "external_id")
+    list_display = ["full_name", "therapist"]
+    list_select_related = ("therapist",)
+    ordering = ("sort_key", "id")
+    sortable_by = ()
+    search_fields = ("search_key",)
+    search_help_text = _("Name, e-mail address, telephone or number. Accents do not matter.")
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Patient],
+        search_term: str,
+    ) -> tuple[QuerySet[Patient], bool]:
+        return search(queryset, search_term), False
