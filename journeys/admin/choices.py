@@ -59,7 +59,11 @@ def journeys(entries: Iterable[Entry], chosen: str) -> list[Choice]:
 def _of_entry(entry: Entry, chosen: str) -> Choice:
     definition, decision = entry.definition, entry.decision
     begins = _("Begins in “%(stage)s”.") % {"stage": definition.label(decision.to_stage)}
-    again = _("For the %(number)s. time.") % {"number": entry.number + 1} if entry.number else ""
+    again = (
+        _("It will be enrollment no. %(number)s.") % {"number": entry.number + 1}
+        if entry.number
+        else ""
+    )
     return Choice(
         value=definition.key,
         label=definition.name,

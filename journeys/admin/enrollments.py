@@ -20,7 +20,7 @@ from journeys.admin.moving import move_page, unblock_page
 from journeys.cause import MOVE
 from journeys.models.enrollment import Enrollment
 from journeys.selectors.definitions import definitions
-from kura.accounts.tenant_admin import ReadOnlyAdmin, editor_of
+from kura.accounts.tenant_admin import ReadOnlyAdmin, editor_of, moment
 from patients.models import Patient
 from patients.selectors import search
 
@@ -94,16 +94,16 @@ class EnrollmentAdmin(ReadOnlyAdmin):
         return badges.html(badge)
 
     @admin.display(description=_("in this stage since"))
-    def since(self, row: Enrollment) -> Any:
-        return row.entered_at
+    def since(self, row: Enrollment) -> str:
+        return moment(row.entered_at)
 
     @admin.display(description=_("enrolled"))
-    def enrolled(self, row: Enrollment) -> Any:
-        return row.opened_at
+    def enrolled(self, row: Enrollment) -> str:
+        return moment(row.opened_at)
 
     @admin.display(description=_("ended"))
-    def ended(self, row: Enrollment) -> Any:
-        return row.closed_at
+    def ended(self, row: Enrollment) -> str:
+        return moment(row.closed_at)
 
     @admin.display(description=_("enrollment number"))
     def times(self, row: Enrollment) -> int:

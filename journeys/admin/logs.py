@@ -23,7 +23,7 @@ from journeys.selectors.history import (
     history_lines,
     readable,
 )
-from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin
+from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, moment
 
 
 class ActorFilter(KnownChoiceFilter):
@@ -49,9 +49,9 @@ class EventTypeFilter(KnownChoiceFilter):
 
 
 class JourneyLogAdmin(ReadOnlyAdmin):
-    list_display = ("changed_at", "patient_name", "journey", "move", "by", "reason")
+    list_display = ("when", "patient_name", "journey", "move", "by", "reason")
     list_filter = (LogJourneyFilter, ActorFilter)
-    fields = ("patient_name", "journey", "move", "changed_at", "recorded_at", "by", "event",
+    fields = ("patient_name", "journey", "move", "when", "recorded", "by", "event",
               "reason", "note")  # fmt: skip
     sortable_by = ()
 
@@ -86,6 +86,14 @@ class JourneyLogAdmin(ReadOnlyAdmin):
             to_badge,
         )
 
+    @admin.display(description=_("when"))
+    def when(self, row: JourneyLog) -> str:
+        return moment(row.changed_at)
+
+    @admin.display(description=_("recorded"))
+    def recorded(self, row: JourneyLog) -> str:
+        return moment(row.recorded_at)
+
     @admin.display(description=_("moved by"))
     def by(self, row: JourneyLog) -> str:
         return _line(row).actor
@@ -111,10 +119,10 @@ def _line(row: JourneyLog) -> HistoryLine:
 class SystemEventAdmin(ReadOnlyAdmin):
     """Contents are not shown: they may be sensitive, and the event is its name here."""
 
-    list_display = ("what", "patient_name", "journey", "source", "occurred_at", "created_at")
+    list_display = ("what", "patient_name", "journey", "source", "happened", "recorded")
     list_filter = (LogJourneyFilter, EventTypeFilter)
     list_select_related = ("patient",)
-    fields = ("what", "patient_name", "journey", "source", "occurred_at", "created_at")
+    fields = ("what", "patient_name", "journey", "source", "happened", "recorded")
     sortable_by = ()
 
     def prepare(self, rows: list[Any]) -> list[Any]:
@@ -138,3 +146,11 @@ class SystemEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("journey"))
     def journey(self, row: SystemEventLog) -> str:
         return str(getattr(row, "journey_name", "–"))
+
+    @admin.display(description=_("happened"))
+    def happened(self, row: SystemEventLog) -> str:
+        return moment(row.occurred_at)
+
+    @admin.display(description=_("recorded"))
+    def recorded(self, row: SystemEventLog) -> str:
+        return moment(row.created_at)

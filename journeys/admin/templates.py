@@ -26,12 +26,12 @@ class NewTemplateForm(TenantForm):
     """`allowed_stages`: one code a line; the standard ones bring their meaning along."""
 
     allowed_stages = forms.CharField(
-        label=_("allowed stages"),
+        label=_("Allowed stages"),
         widget=forms.Textarea(attrs={"rows": 8, "class": "code"}),
         help_text=_("One code a line, in order, for example AWAITING_PAYMENT."),
     )
     endless = forms.BooleanField(
-        label=_("this journey has no end"),
+        label=_("This journey has no end"),
         required=False,
         help_text=_("Confirm it if no stage finishes or cancels the journey."),
     )

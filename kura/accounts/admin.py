@@ -47,7 +47,7 @@ class OrganizationAdmin(TenantAdmin):
 
 class RoleField(forms.ChoiceField):
     def __init__(self) -> None:
-        super().__init__(label=_("role"), choices=list(ROLE_NAMES.items()))
+        super().__init__(label=_("Role"), choices=list(ROLE_NAMES.items()))
 
 
 class UserForm(TenantForm):
@@ -112,6 +112,8 @@ class UserAdmin(TenantAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     form = UserForm
     add_form = NewUserForm
     change_password_form = PasswordForm
+    change_form_template = "kura/user.html"
+    change_user_password_template = "kura/password.html"  # noqa: S105  a template
     fieldsets = ((None, {"fields": ("email", "display_name", "language", "role", "is_active")}),)
     add_fieldsets = (
         (
