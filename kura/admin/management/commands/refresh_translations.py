@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 
 IGNORED: Final = ["tests", ".kura", "docs"]
 ENGLISH: Final = Path("en/LC_MESSAGES/django.po")
-HEADER: Final = r"""# Kura OS Journeys in English: made from the code by `manage.py refresh_translations`.
+HEADER: Final = r"""# Kura OS Journeys in English: made from the code by refresh_translations.
 msgid ""
 msgstr ""
 "Project-Id-Version: Kura OS Journeys\n"

@@ -1,0 +1,84 @@
+"""Two practices with everybody in them. Everything of the other one carries the word FOREIGN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+
+from journeys.models.enrollment import Enrollment
+from journeys.models.event import SystemEventLog
+from journeys.models.log import JourneyLog
+from journeys.models.template import JourneyTemplate
+from kura import tenancy
+from kura.accounts.models import Organization, User
+from patients.models import Patient
+from tests.admin import people
+
+
+@dataclass(frozen=True)
+class Practice:
+    organization: Organization
+    viewer: User
+    therapist: User
+    manager: User
+    template: JourneyTemplate
+    patient: Patient
+    enrollment: Enrollment
+    blocked: Enrollment
+    log: JourneyLog
+    event: SystemEventLog
+
+
+def make_practice(word: str) -> Practice:
+    organization = people.practice(f"Clínica {word}")
+    team = {
+        role: people.person(organization, role, f"{role.title()} {word}")
+        for role in ("viewer", "therapist", "manager")
+    }
+    template = people.journey(organization, name=f"Retiro {word}")
+    someone = people.patient(organization, f"Marta {word}", therapist=team["therapist"])
+    stuck = people.patient(organization, f"Nuria {word}")
+    enrollment = people.enrolled(someone, template, "AWAITING_PAYMENT", by=team["therapist"])
+    with tenancy.scope(organization):
+        blocked = people.enrolled(stuck, template, "AWAITING_PAYMENT", "BLOCKED")
+        log = JourneyLog.objects.filter(enrollment_id=enrollment.pk).latest("id")
+    event = people.event(someone, journey_key=template.key, source=f"source-{word}")
+    return Practice(
+        organization, **team, template=template, patient=someone, enrollment=enrollment,
+        blocked=blocked, log=log, event=event,
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def plain_http(settings, tmp_path_factory) -> None:
+    """As `dev.py run` serves: files by their names, no redirect to TLS."""
+    settings.STATIC_ROOT = str(tmp_path_factory.getbasetemp())
+    settings.WHITENOISE_USE_FINDERS = True
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.SECURE_SSL_REDIRECT = False
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+
+
+@pytest.fixture
+def ours(db) -> Practice:
+    return make_practice("Om")
+
+
+@pytest.fixture
+def theirs(db) -> Practice:
+    return make_practice("FOREIGN")
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def logs_of(enrollment: Enrollment) -> list[JourneyLog]:
+    with tenancy.every_organization():
+        return list(JourneyLog.objects.filter(enrollment_id=enrollment.pk).order_by("seq"))

@@ -1,0 +1,188 @@
+"""Every URL of the admin, for everybody: one table. A route that is missing in it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from kura.accounts.models import User
+from kura.admin.site import site
+from tests.admin.conftest import Practice, logged_in
+
+LOGIN, OK, NO, GONE = 302, 200, 403, 404
+NOBODY = "anonymous"
+ROLES = (NOBODY, "viewer", "therapist", "manager", "foreign manager")
+
+# route name -> what anonymous, viewer, therapist, manager and another practice's manager get
+READ_ONLY = {
+    "patients_patient_changelist": (LOGIN, OK, OK, OK, OK),
+    "patients_patient_change": (LOGIN, OK, OK, OK, GONE),
+    "patients_patient_add": (LOGIN, NO, OK, OK, OK),
+    "patients_patient_delete": (LOGIN, NO, NO, NO, GONE),
+    "patients_patient_history": (LOGIN, OK, OK, OK, GONE),
+    "patients_patient_enroll": (LOGIN, NO, OK, OK, GONE),
+    "journeys_enrollment_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_enrollment_change": (LOGIN, OK, OK, OK, GONE),
+    "journeys_enrollment_add": (LOGIN, NO, NO, NO, NO),
+    "journeys_enrollment_delete": (LOGIN, NO, NO, NO, GONE),
+    "journeys_enrollment_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "journeys_enrollment_move": (LOGIN, NO, OK, OK, GONE),
+    "journeys_enrollment_unblock": (LOGIN, NO, OK, OK, GONE),
+    "journeys_journeylog_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_journeylog_change": (LOGIN, OK, OK, OK, GONE),
+    "journeys_journeylog_add": (LOGIN, NO, NO, NO, NO),
+    "journeys_journeylog_delete": (LOGIN, NO, NO, NO, GONE),
+    "journeys_journeylog_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "journeys_systemeventlog_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_systemeventlog_change": (LOGIN, OK, OK, OK, GONE),
+    "journeys_systemeventlog_add": (LOGIN, NO, NO, NO, NO),
+    "journeys_systemeventlog_delete": (LOGIN, NO, NO, NO, GONE),
+    "journeys_systemeventlog_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_journeytemplate_change": (LOGIN, OK, OK, OK, GONE),
+    "journeys_journeytemplate_add": (LOGIN, NO, NO, OK, OK),
+    "journeys_journeytemplate_delete": (LOGIN, NO, NO, NO, GONE),
+    "journeys_journeytemplate_history": (LOGIN, OK, OK, OK, GONE),
+    "accounts_user_changelist": (LOGIN, NO, OK, OK, OK),
+    "accounts_user_change": (LOGIN, NO, OK, OK, GONE),
+    "accounts_user_add": (LOGIN, NO, NO, OK, OK),
+    "accounts_user_delete": (LOGIN, NO, NO, NO, GONE),
+    "accounts_user_history": (LOGIN, NO, OK, OK, GONE),
+    "auth_user_password_change": (LOGIN, NO, NO, OK, GONE),
+    "accounts_organization_changelist": (LOGIN, NO, NO, OK, OK),
+    "accounts_organization_change": (LOGIN, NO, NO, OK, GONE),
+    "accounts_organization_add": (LOGIN, NO, NO, NO, NO),
+    "accounts_organization_delete": (LOGIN, NO, NO, NO, GONE),
+    "accounts_organization_history": (LOGIN, NO, NO, OK, GONE),
+    "index": (LOGIN, OK, OK, OK, OK),
+    "app_list": (LOGIN, OK, OK, OK, OK),
+    "autocomplete": (LOGIN, NO, NO, NO, NO),
+    "jsi18n": (LOGIN, OK, OK, OK, OK),
+    "view_on_site": (LOGIN, GONE, GONE, GONE, GONE),
+    "password_change": (LOGIN, OK, OK, OK, OK),
+    "password_change_done": (LOGIN, OK, OK, OK, OK),
+    "login": (OK, 302, 302, 302, 302),
+    "logout": (405, 405, 405, 405, 405),
+    "language": (405, 405, 405, 405, 405),
+}
+
+
+def named_routes(patterns: list[URLPattern | URLResolver]) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from named_routes(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern.name, pattern
+
+
+def arguments(name: str, practice: Practice) -> dict[str, object]:
+    """The URL's arguments for one practice's objects, as the route names them."""
+    objects = {
+        "patients_patient": practice.patient.pk,
+        "journeys_enrollment": practice.enrollment.pk,
+        "journeys_journeylog": practice.log.pk,
+        "journeys_systemeventlog": practice.event.pk,
+        "journeys_journeytemplate": practice.template.pk,
+        "accounts_user": practice.viewer.pk,
+        "accounts_organization": practice.organization.pk,
+    }
+    special = {
+        "patients_patient_enroll": {"patient_id": practice.patient.pk},
+        "journeys_enrollment_move": {"enrollment_id": practice.enrollment.pk},
+        "journeys_enrollment_unblock": {"enrollment_id": practice.blocked.pk},
+        "auth_user_password_change": {"id": practice.viewer.pk},
+        "app_list": {"app_label": "journeys"},
+        "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
+    }
+    if name in special:
+        return special[name]
+    model, _, verb = name.rpartition("_")
+    return {"object_id": objects[model]} if verb in {"change", "delete", "history"} else {}
+
+
+def url_of(name: str, practice: Practice) -> str:
+    return reverse(f"admin:{name}", kwargs=arguments(name, practice))
+
+
+def client_of(role: str, ours: Practice, theirs: Practice) -> Client:
+    people: dict[str, User] = {
+        "viewer": ours.viewer,
+        "therapist": ours.therapist,
+        "manager": ours.manager,
+        "foreign manager": theirs.manager,
+    }
+    return logged_in(people[role]) if role in people else Client()
+
+
+def test_the_table_names_every_route():
+    routes = {name for name, _pattern in named_routes(site.get_urls())}
+
+    assert routes == set(READ_ONLY)
+
+
+@pytest.mark.parametrize("column", range(len(ROLES)), ids=ROLES)
+def test_everybody_gets_what_the_table_says(ours, theirs, column):
+    client = client_of(ROLES[column], ours, theirs)
+
+    got = {name: client.get(url_of(name, ours)).status_code for name in READ_ONLY}
+
+    assert got == {name: row[column] for name, row in READ_ONLY.items()}
+
+
+def test_anonymous_is_sent_to_the_login_page(ours):
+    response = Client().get(url_of("patients_patient_change", ours))
+
+    assert response["Location"].startswith(reverse("admin:login"))
+
+
+OBJECT_ROUTES = [name for name, row in READ_ONLY.items() if row[3] != GONE and row[4] == GONE]
+
+
+@pytest.mark.parametrize("name", OBJECT_ROUTES)
+def test_foreign_and_unknown_objects_are_the_same_page(ours, theirs, name):
+    client = logged_in(ours.manager)
+    foreign = url_of(name, theirs)
+    own_id = next(iter(arguments(name, theirs).values()))
+    unknown = foreign.replace(
+        str(own_id), "99999999" if isinstance(own_id, int) else str(ours_free(own_id))
+    )
+
+    answers = [client.get(url) for url in (foreign, unknown)]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+
+
+def ours_free(taken: object) -> str:
+    """An id of the same form that belongs to nobody."""
+    return "0" * 8 + str(taken)[8:]
+
+
+@pytest.mark.parametrize("verb", ["add", "change", "delete"])
+@pytest.mark.parametrize("model", ["journeylog", "systemeventlog", "enrollment"])
+def test_nobody_writes_the_logs_by_hand(ours, model, verb):
+    client = logged_in(ours.manager)
+
+    response = client.post(url_of(f"journeys_{model}_{verb}", ours), {"to_stage": "CONFIRMED"})
+
+    assert response.status_code == NO
+
+
+def test_a_viewer_cannot_move_unblock_enroll_or_save_by_hand(ours):
+    client = logged_in(ours.viewer)
+
+    for name in ("journeys_enrollment_move", "journeys_enrollment_unblock",
+                 "patients_patient_enroll", "patients_patient_change"):  # fmt: skip
+        response = client.post(url_of(name, ours), {"to_stage": "CONFIRMED", "journey": "retreat"})
+        assert response.status_code == NO, name
+
+
+def test_a_refusal_tells_whom_to_ask_and_no_names(ours):
+    response = logged_in(ours.viewer).get(url_of("journeys_enrollment_unblock", ours))
+
+    page = response.content.decode()
+    assert "no tienes permiso para desbloquear" in page
+    assert ours.blocked.patient.full_name not in page
