@@ -96,7 +96,7 @@ _WAYS: Final[Mapping[str, tuple[Step, ...]]] = {
             to_stage="PAYMENT_PENDING",
             hours=(2, 20),
             by=INTEGRATION,
-            event="CUSTOM.PAYMENT_STARTED",
+            event="CUSTOM.pago_iniciado",
         ),
         _payment("CONFIRMED", 9_000, (0.1, 4)),
         Step(to_stage="COMPLETED", hours=(8, 20)),
