@@ -93,6 +93,12 @@ class TemplateAdmin(PracticeOwnedAdmin):
             row.definition = known[row.pk]
         return rows
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any | None:
+        found = super().get_object(request, object_id, from_field)
+        return self.prepare([found])[0] if found is not None else None
+
     @admin.display(description=_("stages"))
     def stage_count(self, template: JourneyTemplate) -> int:
         definition: Definition = getattr(template, "definition")  # noqa: B009  from `prepare`

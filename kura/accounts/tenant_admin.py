@@ -111,12 +111,6 @@ class TenantAdmin(_ModelAdmin):
             context |= self.beside(request, original)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any | None:
-        found = super().get_object(request, object_id, from_field)
-        return self.prepare([found])[0] if found is not None else None
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
         return PreparedChangeList
 
@@ -160,6 +154,12 @@ class PracticeOwnedAdmin(TenantAdmin):
 
 class ReadOnlyAdmin(TenantAdmin):
     """For what only the system writes. Nothing is ever edited, so there is no page of edits."""
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any | None:
+        found = super().get_object(request, object_id, from_field)
+        return self.prepare([found])[0] if found is not None else None
 
     def history_view(
         self,

@@ -10,14 +10,14 @@ from kura.accounts.models import User
 from patients.models import Patient
 from tests.admin import people
 from tests.admin.conftest import logged_in, logs_of
-from tests.admin.test_permissions import READ_ONLY, url_of
+from tests.admin.test_permissions import TABLE, url_of
 
 
 @pytest.mark.parametrize("role", ["viewer", "therapist", "manager"])
 def test_no_page_shows_a_word_of_another_practice(ours, theirs, role):
     client = logged_in(getattr(ours, role))
 
-    for name in READ_ONLY:
+    for name in TABLE:
         page = client.get(url_of(name, ours)).content.decode()
         assert "FOREIGN" not in page, name
 

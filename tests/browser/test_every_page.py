@@ -1,0 +1,149 @@
+"""Each page, in both themes and two widths: no accessibility violation, no sideways scrolling,
+nothing that the content policy refuses, no raw code.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page
+
+from tests.admin.conftest import Practice
+from tests.admin.test_permissions import NO, OK, TABLE, url_of
+
+pytestmark = pytest.mark.browser
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
+MANAGER = 3  # the column of the table
+
+
+def pages_of(practice: Practice) -> dict[str, str]:
+    """Everything a manager may open, the forms with their errors, and the pages that refuse."""
+    open_to_manager = [name for name, row in TABLE.items() if row[MANAGER] == OK]
+    pages = {name: url_of(name, practice) for name in open_to_manager if name != "jsi18n"}
+    refused = next(name for name, row in TABLE.items() if row[MANAGER] == NO)
+    return pages | {"not found": "/admin/nothing/", "refused": url_of(refused, practice)}
+
+
+def watch(page: Page) -> list[str]:
+    """What the console complains about; a page that is not found complains of itself."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text)
+            if message.type in {"error", "warning"}
+            and "Failed to load resource" not in message.text
+            else None
+        ),
+    )
+    return complaints
+
+
+def violations(page: Page) -> list[str]:
+    options = {"runOnly": {"type": "tag", "values": STANDARDS}}
+    found = page.evaluate(f"options => {{ {AXE}; return axe.run(document, options) }}", options)
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+@pytest.mark.parametrize("width", [1320, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_and_quiet(open_page, ours, theme, width):
+    page = open_page(ours.manager, width=width, color_scheme=theme)
+    complaints = watch(page)
+    problems: dict[str, object] = {}
+
+    for name, url in pages_of(ours).items():
+        complaints.clear()
+        page.goto(url)
+        told = list(complaints)  # before axe, which puts styles into the page
+        text = page.inner_text("body")
+        codes = [] if name == "journeys_journeytemplate_add" else CODES.findall(text)
+        found = [*told, *codes, *violations(page)]
+        if overflow(page) > 0:
+            found.append(f"scrolls sideways by {overflow(page)} px")
+        if found:
+            problems[name] = found
+
+    assert problems == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours, theme):
+    page = open_page(ours.manager, width=390, color_scheme=theme)
+    unblock = reverse("admin:journeys_enrollment_unblock", args=[ours.blocked.pk])
+    problems: dict[str, list[str]] = {}
+
+    page.goto(unblock)
+    page.click(".submit-row input")
+    problems["unblock with errors"] = violations(page)
+    page.goto(reverse("admin:patients_patient_add"))
+    page.click("input[name=_save]")
+    problems["patient with errors"] = violations(page)
+    page.goto(unblock)
+    page.locator("input[name=expected_seq]").evaluate("field => field.value = 1")
+    page.click(".submit-row input")
+    problems["conflict"] = violations(page)
+    page.goto(reverse("admin:journeys_enrollment_changelist"))
+    page.check("input[name=_selected_action] >> nth=0")
+    page.select_option("select[name=action]", "move")
+    page.click(".actions button[name=index]")
+    problems["many"] = violations(page)
+    page.check("#choice-1")
+    page.click(".submit-row input")
+    problems["many: result"] = violations(page)
+
+    assert problems == {name: [] for name in problems}
+    assert len(problems) == 5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
+    page = open_page(width=320, color_scheme=theme)
+    complaints = watch(page)
+
+    page.goto("/admin/login/")
+    told = list(complaints)
+
+    assert told == []
+    assert "Entrar" in page.inner_text("h1")
+    assert violations(page) == []
+    assert overflow(page) <= 0
+
+
+def test_the_theme_button_wins_over_the_system(open_page, ours):
+    page = open_page(ours.viewer, color_scheme="light")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    while page.evaluate("document.documentElement.dataset.theme") != "dark":
+        page.click(".theme-toggle")
+
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_both_languages_from_the_header(open_page, ours):
+    page = open_page(ours.viewer)
+    page.goto(reverse("admin:patients_patient_changelist"))
+
+    page.click("button[value=en]")
+    english = page.inner_text("body")
+    page.click("button[value=es]")
+    spanish = page.inner_text("body")
+
+    assert "Awaiting payment" in english
+    assert "Therapist" in english
+    assert "Pendiente de pago" in spanish
+    assert "Terapeuta" in spanish
