@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "kura.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "kura.health.ProbeMiddleware",  # needs neither a session nor a known host
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -86,6 +87,8 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
     "CONN_HEALTH_CHECKS": True,  # a pool does not recover inside django-q2's forked workers
 }
+# A host that is gone never answers; without a limit each request would wait for two minutes.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -----------------------------------------------------------------------------------
