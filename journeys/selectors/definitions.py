@@ -84,6 +84,10 @@ class Definition:
     def has_graph(self) -> bool:
         return bool(self.moves)
 
+    @cached_property
+    def has_guards(self) -> bool:
+        return any(move.guard for move in self.moves)
+
     def move(self, from_stage: str | None, to_stage: str) -> Move | None:
         return self._edges.get((from_stage, to_stage))
 

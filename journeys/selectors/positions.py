@@ -51,6 +51,11 @@ def locked_positions(patient_ids: Sequence[uuid.UUID], journey_key: str) -> list
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            _POSITIONS, [tenancy.organization_in_scope(), list(patient_ids), journey_key]
+            _POSITIONS, [tenancy.organization_in_scope(), _as_array(patient_ids), journey_key]
         )
         return [Position(*row) for row in cursor.fetchall()]
+
+
+def _as_array(ids: Sequence[uuid.UUID]) -> str:
+    """PostgreSQL's own notation; psycopg takes ten times as long to find it out from a list."""
+    return f"{{{','.join(map(str, ids))}}}"

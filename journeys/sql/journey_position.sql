@@ -12,6 +12,7 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off  -- as in journey_door.sql
+SET plan_cache_mode = force_generic_plan  -- planning anew for each call costs more than the call
 AS $$
 #variable_conflict use_column
 BEGIN
