@@ -1,0 +1,55 @@
+"""The bench stays out of the configured database and tells met from missed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from django.db import connection
+
+from bench import database
+from bench.figures import Target, compared, single, table
+from bench.practice import open_practice
+
+
+def test_nothing_is_written_to_the_configured_database(db: None) -> None:
+    with pytest.raises(database.NotThrowAway):
+        open_practice()
+
+
+def test_a_bench_database_is_never_the_configured_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "NAME", "kura_bench")
+
+    with pytest.raises(database.NotThrowAway), database.throw_away_database():
+        pass
+
+
+def test_a_child_process_works_in_the_same_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://somebody:secret@/kura?host=/run/pg")
+
+    child = database.environment("kura_bench")
+
+    assert child["DATABASE_URL"] == "postgres://somebody:secret@/kura_bench?host=/run/pg"
+    assert os.environ["DATABASE_URL"].endswith("@/kura?host=/run/pg")
+
+
+def test_the_ratio_is_the_median_of_the_rounds() -> None:
+    target = Target(at_least=0.5)
+
+    figure = compared(
+        "moves",
+        unit="moves/s",
+        service=[600, 100, 500],
+        other=[1000, 1000, 1000],
+        against="raw",
+        target=target,
+    )
+
+    assert figure.value == 0.5
+    assert figure.met is True
+
+
+def test_the_table_says_what_was_missed() -> None:
+    slow = single("verify", unit="s", values=[70, 80, 90], target=Target(at_most=60))
+
+    assert table([slow]).splitlines()[-1].endswith("| median 80 | ≤ 60   | NO  |")
