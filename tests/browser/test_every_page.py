@@ -13,11 +13,13 @@ from playwright.sync_api import Page
 
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, OK, TABLE, url_of
+from tests.sizes import FULL
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
+at_full_size = pytest.mark.skipif(not FULL, reason="the other half runs in `dev.py soak`")
 MANAGER = 3  # the column of the table
 
 
@@ -59,8 +61,15 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
-@pytest.mark.parametrize("width", [1320, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", 1320),
+        ("dark", 390),
+        pytest.param("light", 390, marks=[pytest.mark.soak, at_full_size]),
+        pytest.param("dark", 1320, marks=[pytest.mark.soak, at_full_size]),
+    ],
+)
 def test_every_page_is_accessible_and_quiet(open_page, ours, theme, width):
     page = open_page(ours.manager, width=width, color_scheme=theme)
     complaints = watch(page)
