@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
 
 from journeys.models import JourneyTemplate
 from kura import tenancy
@@ -25,6 +27,27 @@ KEPT_TABLES = frozenset(
 )
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A test database even when every collected test commits.
+
+    pytest-django makes one only if some collected test asks for `db`. Without it `committed_db`
+    would work on, and in the end empty, the database that DATABASE_URL names.
+    """
+    if is_test_database():
+        yield
+        return
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+def is_test_database() -> bool:
+    return str(connection.settings_dict["NAME"]).startswith("test_")
+
+
 @pytest.fixture(autouse=True)
 def quick_passwords(settings) -> None:
     """Hashing slowly on purpose is not what these tests are about."""
@@ -32,7 +55,7 @@ def quick_passwords(settings) -> None:
 
 
 @pytest.fixture
-def committed_db(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Real commits, for races and processes. The tables are cleared afterwards.
 
     The product has no way round its guards, so this one goes as the tables' owner: switch the
@@ -45,6 +68,7 @@ def committed_db(django_db_setup: None, django_db_blocker: pytest.FixtureRequest
 
 
 def clear_tables() -> None:
+    assert is_test_database(), "only a test database is ever emptied"
     tables = [name for name in connection.introspection.table_names() if name not in KEPT_TABLES]
     with connection.cursor() as cursor:
         cursor.execute(

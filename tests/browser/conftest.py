@@ -33,8 +33,11 @@ def orm_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Closed with its module: Playwright's event loop must not outlive it in this thread."""
+def chromium(django_db_setup: None) -> Iterator[Browser]:
+    """Closed with its module: Playwright's event loop must not outlive it in this thread.
+
+    The database comes first: beside that loop Django would not make one.
+    """
     if not CHROMIUM.exists():
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
