@@ -34,6 +34,7 @@ from kura.accounts.models import User
 
 TURN: Final = 25  # moves of each client
 TURNS: Final = 20  # a round
+PATIENCE: Final = 120  # seconds to wait for the others: one of them may have died
 WARM_UP: Final = 50  # moves that are not counted: caches, plans, prepared statements
 CLIENTS: Final = (1, 4)
 TARGET: Final = Target(at_least=0.5)  # of raw, with one client
@@ -70,6 +71,8 @@ def _runs(practice: Practice, rounds: int, clients: int) -> dict[str, list[float
 
 def _rates(spans: Sequence[Spans], rounds: int) -> list[float]:
     """A turn lasts from the first client's start to the last one's end."""
+    if any(len(one) != rounds * TURNS for one in spans):
+        raise RuntimeError("a client did not finish; its error is above")
     lasted = [
         max(end for _, end in turn) - min(start for start, _ in turn)
         for turn in zip(*spans, strict=True)
@@ -151,16 +154,18 @@ def _in_processes(
 def _work(
     practice: Practice, patients: Iterator[uuid.UUID], turns: int, together: Barrier, results: Any
 ) -> None:
-    moves = {kind: make(practice) for kind, make in KINDS.items()}
-    for move in moves.values():
-        _turn(move, islice(patients, WARM_UP))
     spans: dict[str, Spans] = {kind: [] for kind in KINDS}
-    for _ in range(turns):
-        for kind, move in moves.items():
-            together.wait()
-            spans[kind].append(_turn(move, islice(patients, TURN)))
-    results.put(spans)
-    connection.close()
+    try:
+        moves = {kind: make(practice) for kind, make in KINDS.items()}
+        for move in moves.values():
+            _turn(move, islice(patients, WARM_UP))
+        for _ in range(turns):
+            for kind, move in moves.items():
+                together.wait(PATIENCE)
+                spans[kind].append(_turn(move, islice(patients, TURN)))
+    finally:
+        results.put(spans)  # of a client that failed too few, which the parent does not accept
+        connection.close()
 
 
 def _turn(move: Move, patients: Iterable[uuid.UUID]) -> tuple[float, float]:
