@@ -88,23 +88,35 @@ def problems_of(blueprint: Blueprint) -> list[str]:
 
 
 def _naming(blueprint: Blueprint) -> Iterator[str]:
-    if not re.match(KEY_PATTERN, blueprint.key):
+    if not re.fullmatch(KEY_PATTERN[1:-1], blueprint.key):
         yield _("A key has 1 to 60 small letters, digits, hyphens or underscores.")
     if not blueprint.name.strip():
         yield _("The template needs a name.")
+    if not _fits(blueprint.name, 200):
+        yield _("The template's name is too long, or has characters that cannot be stored.")
 
 
 def _stages(blueprint: Blueprint) -> Iterator[str]:
     for code, times in Counter(blueprint.codes).items():
         if times > 1:
             yield _("The stage %(code)s is listed twice.") % {"code": code}
-        if not re.match(CODE_PATTERN, code):
+        if not re.fullmatch(CODE_PATTERN[1:-1], code):
             yield _("“%(code)s” is no stage code: use capital letters, digits and underscores.") % {
                 "code": code
             }
     for stage in blueprint.stages:
         if not (stage.label_es.strip() and stage.label_en.strip()):
             yield _("The stage %(code)s needs a name in both languages.") % {"code": stage.code}
+        if not (_fits(stage.label_es, 120) and _fits(stage.label_en, 120)):
+            yield _("A name of the stage %(code)s is too long, or cannot be stored.") % {
+                "code": stage.code
+            }
+        if stage.status not in StageStatus.values or stage.whose_turn not in Turn.values:
+            yield _("The stage %(code)s has an unknown status or turn.") % {"code": stage.code}
+
+
+def _fits(text: str, longest: int) -> bool:
+    return len(text) <= longest and "\x00" not in text
 
 
 def _beginning_and_end(blueprint: Blueprint) -> Iterator[str]:

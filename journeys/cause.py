@@ -5,10 +5,12 @@ The services ask a cause what it may do. Only a person may ever lift a block (Sp
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from journeys import errors
 from journeys.models.log import ActorKind
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 MOVE: Final = "journeys.transition_enrollment"
 ENROLL: Final = "journeys.enroll_patient"
 UNBLOCK: Final = "journeys.unblock_enrollment"
+REASON_CODE: Final = re.compile(r"[a-z0-9_]{1,60}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,13 @@ class Cause:
     via: str = "service"
     request_id: str = ""
 
+    def __post_init__(self) -> None:
+        """UnstorableText, InvalidReasonCode: said here, before a patient is locked."""
+        if not _storable(self.reason):
+            raise errors.UnstorableText
+        if self.reason_code and not REASON_CODE.fullmatch(self.reason_code):
+            raise errors.InvalidReasonCode(reason_code=self.reason_code[:60])
+
     def may(self, permission: str) -> bool:
         """Permissions are a person's. Automation moves and enrolls by its rule, never unblocks."""
         if self.user is not None:
@@ -46,6 +56,11 @@ class Cause:
     @property
     def is_person(self) -> bool:
         return self.user is not None
+
+
+def _storable(text: str) -> bool:
+    """PostgreSQL keeps no NUL and no half of a surrogate pair."""
+    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def by_user(

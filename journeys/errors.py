@@ -124,12 +124,39 @@ class TemplateInactive(KuraError):
     message = _("“{journey}” is inactive and takes no new patients.")
     code = "template_inactive"
     status = 422
+    constraint = "journey_template_inactive"
 
 
 class ReasonRequired(KuraError):
     message = _("Give a reason of at least {minimum} characters.")
     code = "reason_required"
     status = 422
+
+
+class ReasonCodeRequired(KuraError):
+    message = _("Choose why: lifting a block needs a kind of reason besides the words.")
+    code = "reason_code_required"
+    status = 422
+
+
+class InvalidReasonCode(KuraError):
+    message = _("“{reason_code}” is no kind of reason: small letters, digits and underscores.")
+    code = "invalid_reason_code"
+    status = 422
+    constraint = "journey_log_reason_code_form"
+
+
+class UnstorableText(KuraError):
+    message = _("The text holds characters that cannot be stored. Type it anew.")
+    code = "unstorable_text"
+    status = 400
+
+
+class ReadCommitted(KuraError):
+    message = _("Moves and template edits need the isolation level READ COMMITTED.")
+    code = "read_committed_required"
+    status = 500
+    constraint = "journey_log_read_committed"
 
 
 class TimeOrder(KuraError):
@@ -183,6 +210,20 @@ class NoteEraseOnly(KuraError):
     constraint = "journey_log_note_erase_only"
 
 
+class PayloadEraseOnly(KuraError):
+    message = _("What an event said is written with it and can only be erased afterwards.")
+    code = "system_event_payload_erase_only"
+    status = 409
+    constraint = "system_event_payload_erase_only"
+
+
+class EventTime(KuraError):
+    message = _("An event lies in the past.")
+    code = "event_time"
+    status = 422
+    constraint = "system_event_time"
+
+
 class InvalidTemplate(KuraError):
     """`problems`: one sentence each, all of them at once."""
 
@@ -208,6 +249,25 @@ class StageInHistory(KuraError):
     )
     code = "stage_in_history"
     status = 409
+
+
+class TemplateNotFound(KuraError):
+    message = _("There is no such journey template.")
+    code = "not_found"
+    status = 404
+
+
+class TemplateChanged(KuraError):
+    message = _("Somebody else edited this template in the meantime. Look again before you save.")
+    code = "stale_write"
+    status = 412
+
+
+class InitialStageMissing(KuraError):
+    message = _("Patients begin in this stage: choose another initial stage first.")
+    code = "initial_stage_missing"
+    status = 409
+    constraint = "journey_template_initial_stage"
 
 
 class TemplateInUse(KuraError):

@@ -92,12 +92,15 @@ def event_type(name: str) -> EventType:
     return EVENT_TYPES.get(name) or EventType(name, _names(short, short))
 
 
+_EVENT_PATH: Final = re.compile(
+    r"events\.(?P<name>CUSTOM\.[A-Za-z0-9_]{1,60}|[A-Z_]{1,80})\.(?:count|last\..+)"
+)
+
+
 def event_name(path: str) -> str | None:
     """The event type that `events.<TYPE>.count` or `events.<TYPE>.last.<path>` asks about."""
-    if not path.startswith("events."):
-        return None
-    rest = path.removeprefix("events.")
-    return rest.removesuffix(".count") if rest.endswith(".count") else rest.split(".last", 1)[0]
+    found = _EVENT_PATH.fullmatch(path)
+    return found["name"] if found else None
 
 
 _STATUSES: Final = {

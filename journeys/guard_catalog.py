@@ -33,6 +33,7 @@ class Guard:
     each: Literal["ROW", "STATEMENT"] = "ROW"
     when: str = ""
     argument: str = ""
+    at_commit: bool = False
 
     @property
     def name(self) -> str:
@@ -42,8 +43,10 @@ class Guard:
     def definition(self) -> str:
         condition = f" WHEN ({self.when})" if self.when else ""
         argument = f"'{self.argument}'" if self.argument else ""
+        kind = "CONSTRAINT TRIGGER" if self.at_commit else "TRIGGER"
+        commit = "DEFERRABLE INITIALLY DEFERRED " if self.at_commit else ""
         return (
-            f"CREATE TRIGGER {self.trigger} {self.fires} ON public.{self.table} "
+            f"CREATE {kind} {self.trigger} {self.fires} ON public.{self.table} {commit}"
             f"FOR EACH {self.each}{condition} EXECUTE FUNCTION {self.function}({argument})"
         )
 
@@ -78,6 +81,13 @@ GUARDS: Final = (
         "kura_enrollment_follows_log",
         each="STATEMENT",
     ),
+    Guard(
+        "journey_enrollments",
+        "enrollment_is_logged",
+        "AFTER INSERT OR UPDATE",
+        "kura_enrollment_is_logged",
+        at_commit=True,
+    ),
     # what is appended stays, and so does whom it speaks of
     Guard(
         "journey_logs",
@@ -109,6 +119,25 @@ GUARDS: Final = (
         "kura_keep_who_is_logged",
     ),
     Guard(
+        "users",
+        "user_is_logged",
+        "BEFORE DELETE OR UPDATE OF id, organization_id",
+        "kura_keep_who_is_logged",
+    ),
+    Guard(
+        "system_event_payloads",
+        "payload_with_event",
+        "BEFORE INSERT OR UPDATE",
+        "kura_payload_erase_only",
+    ),
+    Guard(
+        "system_event_payloads",
+        "payload_kept",
+        "BEFORE TRUNCATE",
+        "kura_payload_erase_only",
+        each="STATEMENT",
+    ),
+    Guard(
         "journey_log_notes",
         "journey_log_note_with_move",
         "BEFORE INSERT OR UPDATE",
@@ -138,6 +167,14 @@ GUARDS: Final = (
         "AFTER INSERT OR DELETE OR UPDATE",
         "kura_part_of_template_changed",
     ),
+    *(
+        Guard(table, trigger, "BEFORE TRUNCATE", "kura_template_kept", each="STATEMENT")
+        for table, trigger in (
+            ("journey_templates", "template_kept"),
+            ("journey_stages", "stage_kept"),
+            ("journey_transitions", "transition_kept"),
+        )
+    ),
     # the patient
     Guard("patients", "patient_change", "BEFORE INSERT OR UPDATE", "kura_patient_change"),
 )
@@ -153,6 +190,7 @@ SOURCES: Final = (
     JOURNEYS / "system_event_door.sql",
     JOURNEYS / "template_guards.sql",
     JOURNEYS / "journey_position.sql",
+    JOURNEYS / "privileges.sql",
 )
 
 

@@ -17,7 +17,15 @@ from journeys.cause import ENROLL, MOVE, UNBLOCK, Cause
 from journeys.fields import guard_field
 from journeys.selectors.definitions import Definition, Move
 from journeys.selectors.positions import Position
-from kura.conditions import GroupResult, LeafResult, Outcome, describe_unmet, evaluate
+from kura.conditions import (
+    GroupResult,
+    InvalidCondition,
+    LeafResult,
+    Outcome,
+    describe_unmet,
+    evaluate,
+    paths,
+)
 from kura.errors import KuraError
 
 MINIMUM_REASON: Final = 10  # characters, after trimming (UI 03)
@@ -118,7 +126,10 @@ def _leaving_block(definition: Definition, position: Position, cause: Cause) -> 
     if not cause.is_person:
         label = definition.label(position.stage)
         return errors.JourneyBlocked(from_stage=position.stage, from_label=label)
-    return None if cause.may(UNBLOCK) else errors.UnblockNotPermitted(from_stage=position.stage)
+    if not cause.may(UNBLOCK):
+        return errors.UnblockNotPermitted(from_stage=position.stage)
+    colleague = cause.user is not None and cause.user.organization_id == position.organization_id
+    return None if colleague else errors.UnblockNeedsPerson()
 
 
 def _entry(
@@ -157,7 +168,23 @@ def edge(definition: Definition, position: Position, to_stage: str) -> Move | No
 def _way_back(definition: Definition, position: Position) -> str | None:
     if not position.is_open:
         return definition.initial_stage
-    return position.blocked_from if position.is_blocked else None
+    return way_back(definition, position) if position.is_blocked else None
+
+
+def way_back(definition: Definition, position: Position) -> str | None:
+    """Where a lifted block leads: the stage before it, or else the beginning of the journey.
+
+    That stage may be gone, or be blocking itself: then the first stage that neither blocks nor
+    closes, so that nobody is held for ever. None when there is no such stage.
+    """
+    wanted = (position.blocked_from, definition.initial_stage, *definition.allowed)
+    open_ones = [code for code in wanted if code and _goes_on(definition, code)]
+    return open_ones[0] if open_ones else None
+
+
+def _goes_on(definition: Definition, code: str) -> bool:
+    stage = definition.allowed.get(code)
+    return stage is not None and not (stage.is_blocking or stage.is_closed)
 
 
 def _unguarded(from_stage: str | None, to_stage: str, listed: Move | None = None) -> Move:
@@ -178,10 +205,13 @@ def _leads(definition: Definition, position: Position, code: str) -> bool:
     return code != position.stage and edge(definition, position, code) is not None
 
 
-def guard_of(definition: Definition, position: Position, to_stage: str) -> Mapping[str, Any]:
-    """The conditions on the way there, so that a loader fetches what they ask for; {} if none."""
+def asked_for(definition: Definition, position: Position, to_stage: str) -> set[str]:
+    """The fields that the guard on the way there asks for, so that a loader fetches them."""
     move = edge(definition, position, to_stage)
-    return move.guard if move else {}
+    try:
+        return paths(move.guard) if move and move.guard else set()
+    except InvalidCondition:
+        return set()
 
 
 # --- on which conditions ----------------------------------------------------------------------
@@ -192,7 +222,10 @@ def _along(move: Move, cause: Cause, facts: Mapping[str, Any], *, leaving_block:
     if move.permission and not cause.may(move.permission):
         refusal = errors.MoveNotPermitted(permission=move.permission)
         return Decision(move.to_stage, refusal, needs_reason)
-    unmet = evaluate(move.guard, facts).unmet() if move.guard else None
+    try:
+        unmet = evaluate(move.guard, facts).unmet() if move.guard else None
+    except InvalidCondition as unreadable:  # written past the services: this edge alone is shut
+        return Decision(move.to_stage, unreadable, needs_reason)
     if unmet is None:
         return Decision(move.to_stage, None, needs_reason)
     missing = _missing(unmet)

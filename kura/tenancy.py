@@ -65,7 +65,11 @@ def organization_in_scope() -> uuid.UUID | None:
     current = _current.get()
     if current is None:
         raise TenantScopeMissing
-    return current if isinstance(current, uuid.UUID) else None
+    if current is _EVERY:
+        return None
+    if not isinstance(current, uuid.UUID):
+        raise TenantScopeMissing  # whatever this is, it is not an organization
+    return current
 
 
 class InScope(models.Func):

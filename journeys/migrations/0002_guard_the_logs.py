@@ -17,4 +17,5 @@ class Migration(migrations.Migration):
         RunSqlFile(SQL, "system_event_door"),
         RunSqlFile(SQL, "template_guards"),
         RunSqlFile(SQL, "journey_position"),
+        RunSqlFile(SQL, "privileges"),
     ]

@@ -43,6 +43,7 @@ class SystemEventLog(models.Model):
     parent_event_id = models.UUIDField(_("caused by"), null=True)
     root_event_id = models.UUIDField(_("first cause"), null=True)
     depth = models.PositiveSmallIntegerField(_("depth"), default=0)
+    txid = models.BigIntegerField(_("transaction"), db_default=models.Value(None), editable=False)
 
     objects = TenantManager["SystemEventLog"]()
 

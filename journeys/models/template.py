@@ -167,6 +167,9 @@ class JourneyStage(models.Model):
             models.CheckConstraint(
                 name="journey_stage_status_known", condition=models.Q(status__in=StageStatus.values)
             ),
+            models.CheckConstraint(
+                name="journey_stage_turn_known", condition=models.Q(whose_turn__in=Turn.values)
+            ),
         ]
 
     def __str__(self) -> str:

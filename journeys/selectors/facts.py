@@ -82,20 +82,24 @@ def _no_events(paths: Iterable[str]) -> Facts:
     return {name: {"count": 0} for name in _event_names(paths)}
 
 
+# The newest event of each kind first, its contents then: a payload is read for one event, not all.
 _EVENTS: Final = """
-SELECT e.patient_id, e.event_type, count(*),
-    (array_agg(p.payload ORDER BY e.occurred_at DESC, e.id DESC))[1]
-FROM system_events e
-LEFT JOIN system_event_payloads p ON p.event_id = e.id
-LEFT JOIN LATERAL (
-    SELECT max(n.closed_at) AS at FROM journey_enrollments n
-    WHERE n.patient_id = e.patient_id AND n.journey_key = %(journey_key)s
-) closed ON TRUE
-WHERE e.patient_id = ANY(%(ids)s)
-    AND (e.event_type = ANY(%(about_person)s) OR (
-        e.event_type = ANY(%(about_journey)s) AND e.journey_key = %(journey_key)s
-        AND (closed.at IS NULL OR e.occurred_at > closed.at)))
-GROUP BY e.patient_id, e.event_type
+SELECT told.patient_id, told.event_type, told.number, p.payload
+FROM (
+    SELECT e.patient_id, e.event_type, count(*) AS number,
+        (array_agg(e.id ORDER BY e.occurred_at DESC, e.id DESC))[1] AS newest
+    FROM system_events e
+    LEFT JOIN LATERAL (
+        SELECT max(n.closed_at) AS at FROM journey_enrollments n
+        WHERE n.patient_id = e.patient_id AND n.journey_key = %(journey_key)s
+    ) closed ON TRUE
+    WHERE e.patient_id = ANY(%(ids)s)
+        AND (e.event_type = ANY(%(about_person)s) OR (
+            e.event_type = ANY(%(about_journey)s) AND e.journey_key = %(journey_key)s
+            AND (closed.at IS NULL OR e.occurred_at > closed.at)))
+    GROUP BY e.patient_id, e.event_type
+) told
+LEFT JOIN system_event_payloads p ON p.event_id = told.newest
 """
 
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from journeys.cause import by_user
-from journeys.guards import Decision, decide_entry, decide_move, guard_of
+from journeys.guards import Decision, asked_for, decide_entry, decide_move
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, definitions
 from journeys.selectors.facts import Facts, facts_of
 from journeys.selectors.positions import Position
 from kura.accounts.models import User
-from kura.conditions import paths
 from patients.models import Patient
 
 
@@ -87,9 +86,7 @@ def _facts(
 
 def _asked(definition: Definition, enrollment: Enrollment) -> set[str]:
     position = position_of(enrollment)
-    return {
-        path for code in definition.allowed for path in paths(guard_of(definition, position, code))
-    }
+    return {path for code in definition.allowed for path in asked_for(definition, position, code)}
 
 
 # --- entering ---------------------------------------------------------------------------------
@@ -124,7 +121,7 @@ def _entry(
 ) -> Entry:
     position = position_of(newest) if newest else _nowhere(patient, definition)
     target = definition.initial_stage
-    asked = paths(guard_of(definition, position, target))
+    asked = asked_for(definition, position, target)
     facts: Facts = {}
     if asked:
         facts = facts_of([position], definition.key, asked, now=timezone.now())[patient.pk]

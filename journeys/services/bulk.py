@@ -18,14 +18,13 @@ from django.utils import timezone
 
 from journeys import errors
 from journeys.cause import Cause
-from journeys.guards import decide_entry, decide_move, guard_of
+from journeys.guards import asked_for, decide_entry, decide_move
 from journeys.models.log import JourneyLog
 from journeys.selectors.definitions import Definition
 from journeys.selectors.facts import Facts, facts_of
 from journeys.selectors.positions import Position, locked_positions
 from journeys.services import door
 from journeys.services.transitions import definition_at, missing_reason
-from kura.conditions import paths
 from kura.errors import KuraError
 
 CHUNK: Final = 1000  # patients locked and moved together
@@ -66,7 +65,7 @@ def transition_many(
     """Move these patients, each one who may. Nobody is enrolled: use `enroll_many` for that.
 
     Results in the order of `patient_ids`, one for each different id. Chunks of 1,000 patients
-    commit on their own. A time in the future refuses all (TimeOrder).
+    commit on their own. Only UnknownJourney is raised: it is about all of them.
     """
     order = _Order(
         journey_key=journey_key,
@@ -138,8 +137,20 @@ def _not_moved(patient_id: uuid.UUID, refusal: KuraError) -> BulkResult:
 
 
 def _moved(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
+    """All in one statement; if the database refuses one of them, each on its own."""
     if not steps:
         return []
+    try:
+        with transaction.atomic():
+            return _appended(steps, order)
+    except KuraError as refusal:
+        if len(steps) == 1:
+            patient_id = steps[0].position.patient_id
+            return [BulkResult(patient_id, "refused", refusal=refusal)]
+    return [result for step in steps for result in _moved([step], order)]
+
+
+def _appended(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
     logs = door.append(
         steps, journey_key=order.journey_key, cause=order.cause, changed_at=order.changed_at
     )
@@ -164,5 +175,5 @@ def _facts(positions: Sequence[Position], order: _Order) -> dict[uuid.UUID, Fact
     asked: set[str] = set()
     for position in positions:
         definition = definition_at(position, order.journey_key)
-        asked |= paths(guard_of(definition, position, order.target(definition)))
+        asked |= asked_for(definition, position, order.target(definition))
     return facts_of(positions, order.journey_key, asked, now=timezone.now()) if asked else {}

@@ -18,6 +18,7 @@ from journeys.blueprints import Blueprint, MoveDraft, StageDraft, problems_of
 from journeys.models.enrollment import Enrollment
 from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyStage, JourneyTemplate, JourneyTransition
+from kura import tenancy
 from kura.accounts.models import Organization
 from kura.errors import database_refusals
 
@@ -26,6 +27,8 @@ from kura.errors import database_refusals
 def create_template(*, organization: Organization, blueprint: Blueprint) -> JourneyTemplate:
     """Spec 2.2. InvalidTemplate names every problem; TemplateKeyTaken if the key is in use."""
     _check(blueprint)
+    if not tenancy.in_scope(organization.pk):
+        raise errors.TemplateNotFound
     template = JourneyTemplate(
         organization=organization,
         key=blueprint.key,
@@ -42,15 +45,21 @@ def create_template(*, organization: Organization, blueprint: Blueprint) -> Jour
 
 
 @transaction.atomic
-def edit_template(*, template_id: uuid.UUID, blueprint: Blueprint) -> JourneyTemplate:
+def edit_template(
+    *, template_id: uuid.UUID, blueprint: Blueprint, expected_version: int | None = None
+) -> JourneyTemplate:
     """Make the template what the blueprint says. Locks the template.
+
+    TemplateChanged when `expected_version` is given and somebody else edited it since.
 
     StageInUse (with how many patients stand there) when a stage to be removed or redefined is
     occupied; StageInHistory when a used stage would change its status; TemplateInUse when the
     key of a used template would change.
     """
     _check(blueprint)
-    template = JourneyTemplate.objects.select_for_update().get(pk=template_id)
+    template = _locked(template_id)
+    if expected_version not in {None, template.version}:
+        raise errors.TemplateChanged(current_version=template.version)
     _save_head(template, blueprint)
     _save_stages(template, blueprint.stages)
     template.transitions.all().delete()
@@ -62,7 +71,7 @@ def edit_template(*, template_id: uuid.UUID, blueprint: Blueprint) -> JourneyTem
 @transaction.atomic
 def set_active(*, template_id: uuid.UUID, is_active: bool) -> JourneyTemplate:
     """An inactive template takes no new enrollments; running ones go on."""
-    template = JourneyTemplate.objects.select_for_update().get(pk=template_id)
+    template = _locked(template_id)
     template.is_active = is_active
     template.save(update_fields=["is_active"])
     template.refresh_from_db()
@@ -72,10 +81,19 @@ def set_active(*, template_id: uuid.UUID, is_active: bool) -> JourneyTemplate:
 @transaction.atomic
 def rename_template(*, template_id: uuid.UUID, name: str) -> JourneyTemplate:
     """What people call the journey; its key stays."""
-    template = JourneyTemplate.objects.select_for_update().get(pk=template_id)
+    template = _locked(template_id)
     template.name = name
     template.save(update_fields=["name"])
     template.refresh_from_db()
+    return template
+
+
+def _locked(template_id: uuid.UUID) -> JourneyTemplate:
+    """Not against enrollments, which only need the row to stay: so neither waits for the other."""
+    rows = JourneyTemplate.objects.select_for_update(no_key=True)
+    template = rows.filter(pk=template_id).first()
+    if template is None:
+        raise errors.TemplateNotFound
     return template
 
 
@@ -86,12 +104,14 @@ def _check(blueprint: Blueprint) -> None:
 
 
 def _save_head(template: JourneyTemplate, blueprint: Blueprint) -> None:
-    template.key = blueprint.key
-    template.name = blueprint.name
-    template.initial_stage = blueprint.initial_stage
-    template.is_active = blueprint.is_active
+    """The key is written only if it changes: naming it takes a lock that enrollments wait for."""
+    changed = ["name", "initial_stage", "is_active"]
+    if template.key != blueprint.key:
+        changed.append("key")
+    for name in changed:
+        setattr(template, name, getattr(blueprint, name))
     with database_refusals(journey=template.name, journey_key=blueprint.key), transaction.atomic():
-        template.save(update_fields=["key", "name", "initial_stage", "is_active"])
+        template.save(update_fields=changed)
 
 
 def _save_stages(template: JourneyTemplate, drafts: Sequence[StageDraft]) -> None:
@@ -141,7 +161,8 @@ def _refuse_if_used(template: JourneyTemplate, stage: JourneyStage) -> None:
 
 
 def _standing(template: JourneyTemplate, stage: JourneyStage) -> int:
-    return Enrollment.objects.filter(template=template, stage=stage.code).count()
+    """Patients who stand there now; those whose journey ended there are history."""
+    return Enrollment.objects.filter(template=template, stage=stage.code, closed_at=None).count()
 
 
 def _was_used(template: JourneyTemplate, stage: JourneyStage) -> bool:

@@ -15,13 +15,19 @@ from django.utils import timezone
 
 from journeys import errors
 from journeys.cause import Cause
-from journeys.guards import MINIMUM_REASON, Decision, decide_entry, decide_move, guard_of
+from journeys.guards import (
+    MINIMUM_REASON,
+    Decision,
+    asked_for,
+    decide_entry,
+    decide_move,
+    way_back,
+)
 from journeys.models.log import JourneyLog
 from journeys.selectors.definitions import Definition, definition_of
 from journeys.selectors.facts import Facts, facts_of
 from journeys.selectors.positions import Position, locked_positions
 from journeys.services import door
-from kura.conditions import paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +123,9 @@ def unblock(
 
 
 def return_stage(definition: Definition, position: Position) -> str:
-    """Where a lifted block leads when nobody says otherwise: where the patient stood before.
-
-    A patient who entered the journey blocked goes to its beginning. TargetRequired when that
-    stage is gone or is itself blocking.
-    """
-    code = position.blocked_from or definition.initial_stage
-    stage = definition.allowed.get(code)
-    if stage is None or stage.is_blocking:
+    """Where a lifted block leads when nobody says otherwise; TargetRequired if nowhere."""
+    code = way_back(definition, position)
+    if code is None:
         raise errors.TargetRequired(from_stage=position.stage)
     return code
 
@@ -142,7 +143,7 @@ def facts_for(definition: Definition, position: Position, to_stage: str) -> Fact
     """The facts that the guard on this one move asks for."""
     if not definition.has_guards:
         return {}
-    asked = paths(guard_of(definition, position, to_stage))
+    asked = asked_for(definition, position, to_stage)
     if not asked:
         return {}
     return facts_of([position], definition.key, asked, now=timezone.now())[position.patient_id]
@@ -150,14 +151,20 @@ def facts_for(definition: Definition, position: Position, to_stage: str) -> Fact
 
 def missing_reason(
     decision: Decision, cause: Cause, *, leaving_block: bool
-) -> errors.ReasonRequired | None:
+) -> errors.ReasonRequired | errors.ReasonCodeRequired | None:
     """A person gives a reason in words; to lift a block, also a code (the database insists)."""
     if not (cause.is_person and decision.requires_reason):
         return None
-    too_short = len(cause.reason.strip()) < MINIMUM_REASON
-    if too_short or (leaving_block and not cause.reason_code):
+    if visible_length(cause.reason) < MINIMUM_REASON:
         return errors.ReasonRequired(minimum=MINIMUM_REASON)
+    if leaving_block and not cause.reason_code:
+        return errors.ReasonCodeRequired()
     return None
+
+
+def visible_length(text: str) -> int:
+    """Characters that a reader sees: blanks at the ends and invisible ones do not count."""
+    return len("".join(c for c in text if c.isprintable()).strip())
 
 
 def _where(patient_id: uuid.UUID, journey_key: str) -> tuple[Position, Definition]:

@@ -1,6 +1,10 @@
+DROP TRIGGER payload_kept ON system_event_payloads;
+DROP TRIGGER payload_with_event ON system_event_payloads;
+DROP FUNCTION kura_payload_erase_only();
 DROP TRIGGER journey_log_note_kept ON journey_log_notes;
 DROP TRIGGER journey_log_note_with_move ON journey_log_notes;
 DROP FUNCTION kura_note_erase_only();
+DROP TRIGGER user_is_logged ON users;
 DROP TRIGGER organization_is_logged ON organizations;
 DROP TRIGGER patient_is_logged ON patients;
 DROP FUNCTION kura_keep_who_is_logged();

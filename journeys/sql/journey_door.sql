@@ -4,6 +4,8 @@
 -- outside the template, against the clock, across organizations, or out of a block without a
 -- person. One statement, one lock: the patient's row, so the moves of a patient queue up.
 --
+-- read_models.sql checks at commit that the row is really there (ON CONFLICT may drop it).
+--
 -- The door works before the row is stored, not after: the rows of one multi-row INSERT are then
 -- handled one after the other, and several moves of one patient in one statement are right.
 
@@ -39,28 +41,39 @@ AS $$
 DECLARE
     home       uuid;                          -- the patient's organization
     blueprint  uuid;                          -- the template
+    takes_new  boolean;                       -- does the template take new patients?
     new_status text;                          -- status of the stage moved to
     here       journey_enrollments%ROWTYPE;   -- the newest enrollment, open or closed
     is_open    boolean;
     this_time  timestamptz;
 BEGIN
     -- Lock. Every query below takes a fresh snapshot, so it sees what was committed while
-    -- this one waited.
+    -- this one waited. Only READ COMMITTED does that: an older snapshot would let a patient
+    -- step into a stage that was removed, or that blocks since.
+    IF TG_RELID <> 'public.journey_logs'::regclass THEN
+        PERFORM kura_refuse('journey_log_append_only', 'the door belongs to journey_logs');
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM kura_refuse('journey_log_read_committed',
+            'moves are made in READ COMMITTED transactions');
+    END IF;
     SELECT organization_id INTO home FROM patients WHERE id = NEW.patient_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM kura_refuse('journey_log_known_patient', 'this patient does not exist');
     END IF;
     this_time := clock_timestamp();
 
-    SELECT t.id, s.status INTO blueprint, new_status
+    SELECT t.id, t.is_active INTO blueprint, takes_new
     FROM journey_templates t
-    LEFT JOIN journey_stages s
-        ON s.template_id = t.id AND s.code = NEW.to_stage AND s.retired_at IS NULL
     WHERE t.organization_id = home AND t.key = NEW.journey_key;
     IF NOT FOUND THEN
         PERFORM kura_refuse('journey_log_known_journey',
             format('the patient''s organization has no journey template %L', NEW.journey_key));
     END IF;
+    -- Shared with all moves of this template; an edit that redefines a stage takes it alone.
+    PERFORM pg_advisory_xact_lock_shared(kura_template_lock(blueprint));
+    SELECT s.status INTO new_status FROM journey_stages s
+    WHERE s.template_id = blueprint AND s.code = NEW.to_stage AND s.retired_at IS NULL;
 
     SELECT * INTO here FROM journey_enrollments
     WHERE patient_id = NEW.patient_id AND journey_key = NEW.journey_key
@@ -82,6 +95,10 @@ BEGIN
     IF new_status IS NULL THEN
         PERFORM kura_refuse('journey_log_allowed_stage',
             format('%s is no stage of journey %L', NEW.to_stage, NEW.journey_key));
+    END IF;
+    IF NOT is_open AND NOT takes_new THEN
+        PERFORM kura_refuse('journey_template_inactive',
+            format('journey %L takes no new patients', NEW.journey_key));
     END IF;
     IF is_open AND here.stage = NEW.to_stage THEN
         PERFORM kura_refuse('journey_log_is_move', 'the patient is in this stage already');
@@ -113,16 +130,18 @@ BEGIN
     IF NEW.changed_at IS NULL THEN
         NEW.changed_at := greatest(this_time, here.entered_at);
     ELSIF NOT isfinite(NEW.changed_at) OR NEW.changed_at > this_time
-        OR NEW.changed_at < here.entered_at
+        OR NEW.changed_at < here.entered_at OR NEW.changed_at < '1900-01-01Z'
     THEN
         PERFORM kura_refuse('journey_log_time_order',
             'a move cannot lie in the future or before the previous move');
     END IF;
 
-    -- The sequence alone gives ids: readers page through the log by them.
-    IF NEW.id IS DISTINCT FROM kura_last_log_id() THEN
+    -- The log gives its ids itself, under the patient's lock: in their order lies the order of
+    -- a patient's moves.
+    IF NEW.id IS NOT NULL THEN
         PERFORM kura_refuse('journey_log_append_only', 'the log gives its ids itself');
     END IF;
+    NEW.id := nextval('journey_logs_id_seq');
 
     NEW.organization_id := home;
     NEW.enrollment_id := CASE WHEN is_open THEN here.id ELSE kura_time_ordered_uuid() END;
@@ -164,18 +183,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The id that this session's sequence gave last; NULL when it gave none.
-CREATE FUNCTION kura_last_log_id() RETURNS bigint
-LANGUAGE plpgsql
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    RETURN currval('journey_logs_id_seq');
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-    RETURN NULL;
-END $$;
+-- The number under which moves of a template and edits of it lock one another out.
+CREATE FUNCTION kura_template_lock(template uuid) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT hashtextextended(template::text, 0) $$;
 
-ALTER TABLE journey_logs ALTER COLUMN id SET GENERATED ALWAYS;
+-- Not an identity column: that draws its number before the door has the patient's lock.
+ALTER TABLE journey_logs ALTER COLUMN id DROP IDENTITY;
+CREATE SEQUENCE journey_logs_id_seq OWNED BY journey_logs.id;
+ALTER TABLE journey_logs ADD CONSTRAINT journey_log_reason_code_form
+    CHECK (reason_code ~ '^[a-z0-9_]{1,60}$');
 
 CREATE TRIGGER journey_door BEFORE INSERT ON journey_logs
     FOR EACH ROW EXECUTE FUNCTION kura_journey_door();

@@ -1,4 +1,6 @@
 ALTER TABLE journey_enrollments RESET (fillfactor);
+DROP TRIGGER enrollment_is_logged ON journey_enrollments;
+DROP FUNCTION kura_enrollment_is_logged();
 DROP TRIGGER enrollment_kept ON journey_enrollments;
 DROP TRIGGER enrollment_follows_log ON journey_enrollments;
 DROP FUNCTION kura_enrollment_follows_log();

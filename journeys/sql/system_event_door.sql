@@ -10,7 +10,13 @@ BEGIN
         PERFORM kura_refuse('system_event_one_organization',
             'event and patient must belong to one organization');
     END IF;
+    IF NOT isfinite(NEW.occurred_at) OR NEW.occurred_at < '1900-01-01Z'
+        OR NEW.occurred_at > clock_timestamp() + interval '1 day'
+    THEN
+        PERFORM kura_refuse('system_event_time', 'an event lies in the past, after 1900');
+    END IF;
     NEW.created_at := clock_timestamp();
+    NEW.txid := pg_current_xact_id()::text::bigint;
     NEW.root_event_id := coalesce(NEW.root_event_id, NEW.id);
     RETURN NEW;
 END $$;

@@ -1,3 +1,7 @@
+DROP TRIGGER transition_kept ON journey_transitions;
+DROP TRIGGER stage_kept ON journey_stages;
+DROP TRIGGER template_kept ON journey_templates;
+DROP FUNCTION kura_template_kept();
 DROP TRIGGER stage_change ON journey_stages;
 DROP FUNCTION kura_stage_change();
 DROP TRIGGER transition_makes_version ON journey_transitions;
@@ -5,5 +9,6 @@ DROP TRIGGER stage_makes_version ON journey_stages;
 DROP FUNCTION kura_part_of_template_changed();
 DROP TRIGGER template_change ON journey_templates;
 DROP FUNCTION kura_template_change();
+DROP FUNCTION kura_lock_out_moves(uuid);
 ALTER TABLE journey_templates DROP CONSTRAINT journey_template_initial_stage;
 ALTER TABLE journey_templates DROP COLUMN version_txid;

@@ -11,6 +11,20 @@ ALTER TABLE journey_templates ADD CONSTRAINT journey_template_initial_stage
     FOREIGN KEY (id, initial_stage) REFERENCES journey_stages (template_id, code)
     DEFERRABLE INITIALLY DEFERRED;
 
+-- Waits for every move of this template under way, and holds new ones off until the edit is
+-- decided: a patient cannot step into a stage that is being removed. Other templates move on.
+CREATE FUNCTION kura_lock_out_moves(template uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM kura_refuse('journey_log_read_committed',
+            'templates are edited in READ COMMITTED transactions');
+    END IF;
+    PERFORM pg_advisory_xact_lock(kura_template_lock(template));
+END $$;
+
 CREATE FUNCTION kura_template_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -21,7 +35,7 @@ BEGIN
     IF TG_OP = 'DELETE' OR NEW.id <> OLD.id OR NEW.key <> OLD.key
         OR NEW.organization_id <> OLD.organization_id
     THEN
-        LOCK TABLE journey_logs IN SHARE MODE;  -- waits for moves under way; see stage_change
+        PERFORM kura_lock_out_moves(OLD.id);
         used := EXISTS (SELECT FROM journey_enrollments WHERE template_id = OLD.id);
         IF used THEN
             PERFORM kura_refuse('journey_template_in_use',
@@ -50,7 +64,7 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
     UPDATE journey_templates SET version = version
-    WHERE id = coalesce(NEW.template_id, OLD.template_id)
+    WHERE id IN (NEW.template_id, OLD.template_id)
         AND version_txid <> pg_current_xact_id()::text::bigint;
     RETURN NULL;
 END $$;
@@ -63,8 +77,6 @@ CREATE TRIGGER transition_makes_version AFTER INSERT OR UPDATE OR DELETE ON jour
     FOR EACH ROW EXECUTE FUNCTION kura_part_of_template_changed();
 ALTER TABLE journey_transitions ENABLE ALWAYS TRIGGER transition_makes_version;
 
--- The lock waits for every move under way and holds new ones off until this edit is decided:
--- a patient cannot step into a stage that is being removed. Moves themselves take no such lock.
 CREATE FUNCTION kura_stage_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -76,9 +88,9 @@ DECLARE
     standing  bigint;
 BEGIN
     IF redefined OR retired THEN
-        LOCK TABLE journey_logs IN SHARE MODE;
+        PERFORM kura_lock_out_moves(OLD.template_id);
         SELECT count(*) INTO standing FROM journey_enrollments
-        WHERE template_id = OLD.template_id AND stage = OLD.code;
+        WHERE template_id = OLD.template_id AND stage = OLD.code AND closed_at IS NULL;
         IF standing > 0 OR (redefined AND EXISTS (
             SELECT FROM journey_templates t
             JOIN journey_logs l ON l.organization_id = t.organization_id
@@ -87,6 +99,12 @@ BEGIN
         THEN
             PERFORM kura_refuse('journey_stage_in_use',
                 format('stage %s is part of the history', OLD.code), standing::text);
+        END IF;
+        IF retired AND EXISTS (
+            SELECT FROM journey_templates WHERE id = OLD.template_id AND initial_stage = OLD.code)
+        THEN
+            PERFORM kura_refuse('journey_template_initial_stage',
+                'patients begin in this stage: choose another initial stage first');
         END IF;
     END IF;
     IF TG_OP = 'DELETE' THEN
@@ -98,3 +116,23 @@ END $$;
 CREATE TRIGGER stage_change BEFORE UPDATE OR DELETE ON journey_stages
     FOR EACH ROW EXECUTE FUNCTION kura_stage_change();
 ALTER TABLE journey_stages ENABLE ALWAYS TRIGGER stage_change;
+
+-- An emptied graph would allow every move.
+CREATE FUNCTION kura_template_kept() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM kura_refuse('journey_template_in_use', 'templates are edited row by row');
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER template_kept BEFORE TRUNCATE ON journey_templates
+    FOR EACH STATEMENT EXECUTE FUNCTION kura_template_kept();
+ALTER TABLE journey_templates ENABLE ALWAYS TRIGGER template_kept;
+CREATE TRIGGER stage_kept BEFORE TRUNCATE ON journey_stages
+    FOR EACH STATEMENT EXECUTE FUNCTION kura_template_kept();
+ALTER TABLE journey_stages ENABLE ALWAYS TRIGGER stage_kept;
+CREATE TRIGGER transition_kept BEFORE TRUNCATE ON journey_transitions
+    FOR EACH STATEMENT EXECUTE FUNCTION kura_template_kept();
+ALTER TABLE journey_transitions ENABLE ALWAYS TRIGGER transition_kept;

@@ -17,8 +17,8 @@ import pytest
 from django.db import IntegrityError, connection, connections
 
 from journeys import errors
-from journeys.blueprints import Blueprint, stages_from_codes
-from journeys.models import Enrollment, JourneyLog
+from journeys.blueprints import Blueprint, MoveDraft, stages_from_codes
+from journeys.models import Enrollment, JourneyLog, JourneyTemplate
 from journeys.services.bulk import transition_many
 from journeys.services.templates import edit_template
 from journeys.services.transitions import Expectation, enroll, transition
@@ -269,6 +269,55 @@ def _until_gone(pid: int) -> None:
                 return
         time.sleep(0.05)
     pytest.fail("the backend is still there")
+
+
+def test_enrolling_and_editing_the_template_do_not_wait_for_one_another_for_ever(practice):
+    patients = PatientFactory.create_batch(sized(reduced=24, full=600), organization=practice)
+    template_id = JourneyTemplate.objects.get().pk
+    blueprint = Blueprint(
+        key="intake",
+        name="Intake",
+        initial_stage="SCREENING_PENDING",
+        stages=stages_from_codes([*STAGES, "COMPLETED"]),
+    )
+
+    def work(number: int) -> int:
+        if number == 0:
+            for name in ("Uno", "Dos", "Tres", "Cuatro"):
+                edit_template(template_id=template_id, blueprint=replace(blueprint, name=name))
+            return 0
+        mine = patients[number - 1 :: 6]
+        for patient in mine:
+            enroll(patient_id=patient.pk, journey_key="intake", cause=system())
+        return len(mine)
+
+    assert sum(at_once(practice, work, writers=7)) == len(patients)
+
+
+def test_edit_by_another_process_is_obeyed_by_the_next_move(practice, enrolled):
+    """The definition that this process remembers is of an older version."""
+    transition(patient_id=enrolled.pk, journey_key="intake", to_stage="CONFIRMED", cause=system())
+    blueprint = Blueprint(
+        key="intake",
+        name="Intake",
+        initial_stage="SCREENING_PENDING",
+        stages=stages_from_codes([*STAGES, "COMPLETED"]),
+        moves=[MoveDraft(from_stage="CONFIRMED", to_stage="COMPLETED")],
+    )
+    template_id = the_enrollment(enrolled).template_id
+
+    def edit(_: int) -> object:
+        return edit_template(template_id=template_id, blueprint=blueprint)
+
+    at_once(practice, edit, writers=1)
+
+    with pytest.raises(errors.TransitionNotPermitted):
+        transition(
+            patient_id=enrolled.pk,
+            journey_key="intake",
+            to_stage="AWAITING_PAYMENT",
+            cause=system(),
+        )
 
 
 def test_nobody_steps_into_a_stage_while_it_is_removed(practice):

@@ -251,6 +251,7 @@ def test_truncate_cascading_into_the_logs_is_refused(enrolled, session_role, tab
         "system_event_append_only",
         "journey_enrollment_follows_log",
         "journey_log_note_erase_only",
+        "journey_template_in_use",
     }
 
 

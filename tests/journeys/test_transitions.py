@@ -173,12 +173,14 @@ def test_unknown_patient_and_another_organizations_patient_are_the_same(
     with tenancy.scope(other_organization):
         stranger = PatientFactory(organization=other_organization)
 
+    seen = set()
     for patient_id in (uuid.uuid4(), stranger.pk):
         with pytest.raises(errors.PatientNotFound) as refusal:
             transition(
                 patient_id=patient_id, journey_key="intake", to_stage="CONFIRMED", cause=system()
             )
-        assert str(refusal.value) == "No existe esta persona." or refusal.value.code == "not_found"
+        seen.add((refusal.value.code, str(refusal.value), refusal.value.status))
+    assert len(seen) == 1
 
 
 def test_no_scope_moves_nobody(committed_db):
@@ -314,12 +316,17 @@ def test_moving_a_blocked_patient_asks_the_same_as_unblocking(blocked, therapist
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [("", "Looked at it with the patient"), ("reviewed_safe", "too short"), ("reviewed_safe", "")],
+    [
+        ("", "Looked at it with the patient"),
+        ("reviewed_safe", "too short"),
+        ("reviewed_safe", ""),
+        ("reviewed_safe", "\u200b" * 20),
+    ],
 )
 def test_unblocking_needs_a_code_and_ten_characters(blocked, therapist, code, reason):
     cause = by_user(therapist, reason_code=code, reason=f"   {reason}   ")
 
-    with pytest.raises(errors.ReasonRequired):
+    with pytest.raises(errors.ReasonRequired if code else errors.ReasonCodeRequired):
         unblock(patient_id=blocked.pk, journey_key="intake", cause=cause)
 
     assert the_enrollment(blocked).is_blocked

@@ -226,7 +226,6 @@ CASES = {
     f"{LOG} actor_kind = 'system' WHERE id = %(intake 4)s": {
         "log_unblocked_without_person @ intake 4"
     },
-    f"{LOG} reason_code = ' ' WHERE id = %(intake 4)s": {"log_unblocked_without_reason @ intake 4"},
     f"{LOG} reason_code = NULL WHERE id = %(intake 4)s": {
         "log_unblocked_without_reason @ intake 4"
     },

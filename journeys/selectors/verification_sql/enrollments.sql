@@ -38,7 +38,7 @@ WITH placed AS (
         told_status IS NOT NULL
             AND blocked_from IS DISTINCT FROM told_blocked_from AS wrong_blocked_from,
         known_stage IS NULL AS illegal_stage,
-        retired_at IS NOT NULL AS retired_stage,
+        retired_at IS NOT NULL AND closed_at IS NULL AS retired_stage,
         known_patient IS NULL AS no_patient,
         organization_id <> home AS wrong_organization,
         template_home <> home AS wrong_template,
