@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import StringIO
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, connections
 
 from journeys import errors
@@ -115,6 +117,7 @@ def test_sixteen_writers_on_one_patient_lose_no_move_and_leave_no_gap(practice, 
         == {"intake": rows[-1][2]}
         == {"intake": the_enrollment(enrolled).stage}
     )
+    call_command("verify_journeys", stdout=StringIO())  # exits with 1 on any violation
 
 
 def test_of_two_writers_with_the_same_expectation_one_wins(practice, enrolled):
