@@ -108,6 +108,23 @@ def test_back_dating_refuses_only_those_it_does_not_fit(organization, template):
     assert isinstance(results[1].refusal, errors.TimeOrder)
 
 
+def test_what_the_database_alone_refuses_is_a_result_for_each_too(organization, template):
+    """No guard knows the database's clock: the statement fails, then each row on its own."""
+    patients = people(organization, 3)
+    enroll_many(patient_ids=ids(patients), journey_key="intake", cause=system())
+
+    results = transition_many(
+        patient_ids=ids(patients),
+        journey_key="intake",
+        to_stage="CONFIRMED",
+        cause=system(),
+        changed_at=timezone.now() + timedelta(hours=1),
+    )
+
+    assert [r.refusal.code for r in results] == ["time_order"] * 3
+    assert not JourneyLog.objects.filter(to_stage="CONFIRMED").exists()
+
+
 def test_reason_in_words_is_kept_for_each_row(organization, template, therapist):
     patients = people(organization, 3)
 
