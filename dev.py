@@ -112,7 +112,8 @@ NOTHING_FITS = 1_000_000  # bytes free; a disk may be too full even for the log 
 NO_NETWORK = (
     r"name resolution|Name or service not known|Connection refused|Network is unreachable|"
     r"No route to host|NewConnectionError|ConnectTimeout|ReadTimeout|timed out|ProxyError|"
-    r"error sending request|dns error|ConnectionResetError|Could not connect"
+    r"error sending request|dns error|ConnectionResetError|Could not connect|"
+    r"from versions: none"  # an index that cannot be reached lists nothing; every pin exists
 )
 INSTALL_LOGS = ("install", "postgres-wheel")  # elsewhere "refused" is not about the network
 NO_SUCH_PACKAGE = r"No matching distribution found|No solution found|no wheels? with a matching"
