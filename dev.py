@@ -112,8 +112,7 @@ NOTHING_FITS = 1_000_000  # bytes free; a disk may be too full even for the log 
 NO_NETWORK = (
     r"name resolution|Name or service not known|Connection refused|Network is unreachable|"
     r"No route to host|NewConnectionError|ConnectTimeout|ReadTimeout|timed out|ProxyError|"
-    r"error sending request|dns error|ConnectionResetError|Could not connect|"
-    r"from versions: none"  # an index that cannot be reached lists nothing; every pin exists
+    r"error sending request|dns error|ConnectionResetError|Could not connect"
 )
 INSTALL_LOGS = ("install", "postgres-wheel")  # elsewhere "refused" is not about the network
 NO_SUCH_PACKAGE = r"No matching distribution found|No solution found|no wheels? with a matching"
@@ -124,7 +123,9 @@ def reason_in(log: Path) -> str:
     text = log.read_text(errors="replace")
     if re.search(DISK_FULL, text) or shutil.disk_usage(HOME).free < NOTHING_FITS:
         return f"the disk is full (looked at {HOME} and {tempfile.gettempdir()})"
-    if log.stem in INSTALL_LOGS and re.search(NO_NETWORK, text):
+    is_pin = log.stem == "install"  # an index that cannot be reached lists nothing; pins exist
+    unlisted = is_pin and "from versions: none" in text
+    if log.stem in INSTALL_LOGS and (unlisted or re.search(NO_NETWORK, text)):
         return "the network or the package index cannot be reached"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(?i)(error|fatal|×|\w+(\.\w+)*error)\b", line)]
