@@ -7,3 +7,6 @@ from django.utils.translation import gettext_lazy as _
 class AutomationConfig(AppConfig):
     name = "automation"
     verbose_name = _("Automation")
+
+    def ready(self) -> None:
+        from automation import receivers  # noqa: F401, PLC0415  they connect by being imported

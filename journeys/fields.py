@@ -1,4 +1,4 @@
-"""What a guard may ask about: the catalogue of fields, and the event types of Spec 3.1.
+"""What a guard may ask about: the catalogue of fields.
 
 `journeys/selectors/facts.py` loads exactly these. Names are data in both languages.
 """
@@ -6,90 +6,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from journeys.event_types import EVENT_TYPES, EventType, event_type, is_known
 from journeys.models.template import StageStatus
-from kura.conditions import Field, FieldType, Labels
+from kura.conditions import Field, Labels
 
-_CUSTOM: Final = re.compile(r"CUSTOM\.[A-Za-z0-9_]{1,60}")
 _JOURNEY_KEY: Final = re.compile(r"[a-z0-9_-]{1,60}")
 
 
 def _names(es: str, en: str) -> Labels:
     return {"es": es, "en": en}
-
-
-@dataclass(frozen=True, slots=True)
-class EventType:
-    """`per_journey`: the event is about one journey, and counts for that one alone."""
-
-    name: str
-    labels: Labels
-    per_journey: bool = True
-    payload: Mapping[str, tuple[FieldType, Labels]] = field(default_factory=dict)
-
-
-_AMOUNT: Final[tuple[FieldType, Labels]] = (
-    "integer",
-    _names("importe en céntimos", "amount in cents"),
-)
-_CURRENCY: Final[tuple[FieldType, Labels]] = ("string", _names("moneda", "currency"))
-_FORM: Final[tuple[FieldType, Labels]] = ("string", _names("formulario", "form"))
-_RISK: Final[tuple[FieldType, Labels]] = ("string", _names("nivel de riesgo", "risk level"))
-_BOOKING: Final[tuple[FieldType, Labels]] = ("string", _names("reserva", "booking"))
-
-EVENT_TYPES: Final = {
-    event.name: event
-    for event in (
-        EventType(
-            "FORM_SUBMISSION_COMPLETED",
-            _names("formulario completado", "form completed"),
-            payload={"form_id": _FORM},
-        ),
-        EventType(
-            "PAYMENT_SUCCEEDED",
-            _names("pago recibido", "payment received"),
-            payload={"amount_cents": _AMOUNT, "currency": _CURRENCY},
-        ),
-        EventType(
-            "PAYMENT_FAILED",
-            _names("pago fallido", "payment failed"),
-            payload={"amount_cents": _AMOUNT, "currency": _CURRENCY},
-        ),
-        EventType(
-            "RISK_ANALYSIS_COMPLETED",
-            _names("análisis de riesgo terminado", "risk analysis completed"),
-            per_journey=False,
-            payload={"risk_level": _RISK},
-        ),
-        EventType(
-            "JOURNEY_STAGE_TIMEOUT", _names("límite de la etapa superado", "stage limit passed")
-        ),
-        EventType(
-            "BOOKING_CONFIRMED",
-            _names("reserva confirmada", "booking confirmed"),
-            payload={"booking_id": _BOOKING},
-        ),
-        EventType(
-            "BOOKING_CANCELLED",
-            _names("reserva cancelada", "booking cancelled"),
-            payload={"booking_id": _BOOKING},
-        ),
-        EventType("JOURNEY_STAGE_CHANGED", _names("cambio de etapa", "stage changed")),
-        EventType("JOURNEY_ENROLLED", _names("inscripción", "enrollment")),
-        EventType(
-            "PATIENT_CREATED", _names("alta de paciente", "patient created"), per_journey=False
-        ),
-    )
-}
-
-
-def event_type(name: str) -> EventType:
-    """A custom event (`CUSTOM.…`) is about the journey it names."""
-    short = name.removeprefix("CUSTOM.").replace("_", " ")
-    return EVENT_TYPES.get(name) or EventType(name, _names(short, short))
 
 
 _EVENT_PATH: Final = re.compile(
@@ -144,7 +71,7 @@ def guard_field(path: str) -> Field | None:
     if path.startswith("journeys."):
         return _other_journey(path)
     name = event_name(path)
-    if name is None or not (name in EVENT_TYPES or _CUSTOM.fullmatch(name)):
+    if name is None or not is_known(name):
         return None
     return _of_event(path, event_type(name))
 
@@ -166,8 +93,8 @@ def _of_event(path: str, event: EventType) -> Field | None:
         return Field(path, "string", _names(inside, inside))
     if inside not in event.payload:
         return None
-    type_, labels = event.payload[inside]
-    return Field(path, type_, _part(labels, event.labels))
+    part = event.payload[inside]
+    return Field(path, part.type, _part(part.labels, event.labels), choices=part.choices)
 
 
 def _counted(labels: Labels) -> Labels:

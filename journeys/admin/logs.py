@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from journeys.admin import badges
 from journeys.admin.enrollments import patient_link
 from journeys.admin.filters import LogJourneyFilter
-from journeys.fields import EVENT_TYPES
+from journeys.event_types import EVENT_TYPES
 from journeys.models.event import SystemEventLog
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.history import (

@@ -62,6 +62,11 @@ class SystemEventLog(models.Model):
                 fields=("patient", "event_type", "occurred_at"),
                 name="ix_system_events_patient_type",
             ),
+            models.Index(
+                fields=("root_event_id",),
+                condition=models.Q(depth__gt=0),
+                name="ix_system_events_root",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,6 +88,11 @@ class SystemEventPayload(models.Model):
         verbose_name=_("event"),
     )
     payload = models.JSONField(_("payload"), default=dict)
+    subject = models.JSONField(
+        _("about whom"),
+        default=dict,
+        help_text=_("The person as the source named them: id, external_id or email."),
+    )
     facts = models.JSONField(_("facts"), default=dict)
 
     objects = PayloadManager()

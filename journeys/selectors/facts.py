@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from journeys.fields import event_name, event_type
+from journeys.event_types import event_type
+from journeys.fields import event_name
 from journeys.selectors.positions import Position
 from patients.models import Patient
 

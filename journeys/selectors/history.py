@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 
-from journeys.fields import event_type
+from journeys.event_types import event_type
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, Stage, definitions

@@ -1,0 +1,13 @@
+"""The registry of actions: what a rule may do. An action is one file, and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from automation.actions import emit_event, enroll, update_journey_status
+from automation.actions.base import Action
+
+ACTIONS: Final[dict[str, Action]] = {
+    action.name: action
+    for action in (update_journey_status.ACTION, enroll.ACTION, emit_event.ACTION)
+}

@@ -1,0 +1,309 @@
+"""An event meets the rules that listen to it: a savepoint and a run for each.
+
+Block wins: a rule that puts the patient on hold goes first, whatever its priority, and the others
+see its result. One failing rule undoes itself alone. A second attempt, or a replay, repeats only
+what has not taken effect: effects are unique by event, rule and place in the rule.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import DatabaseError, transaction
+from django.db.models import Q
+from django.utils import timezone, translation
+
+from automation import facts
+from automation.actions import ACTIONS
+from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice
+from automation.judging import Judgement, judge
+from automation.models.rule import AutomationRule, RuleVersion
+from automation.models.run import RuleRun, RunStatus
+from journeys.event_types import event_type
+from journeys.models.event import SystemEventLog, SystemEventPayload
+from journeys.selectors.positions import locked_positions
+from kura import tenancy
+from kura.conditions import InvalidCondition, paths
+from kura.errors import constraint_of
+
+logger = logging.getLogger(__name__)
+
+ENDED: Final = frozenset({RunStatus.NOT_MATCHED, RunStatus.DONE, RunStatus.LOOP})
+BLOCKING_ACTIONS: Final = frozenset({"update_journey_status", "enroll"})
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """`failed`: names of what went wrong, one a rule; empty when nothing has to be tried again."""
+
+    matched_patient: bool = True
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One event being processed. `stored` grows while rules run, and is kept at the end."""
+
+    event: SystemEventLog
+    patient_id: uuid.UUID
+    practice: Practice
+    stored: facts.Facts
+    runs: Mapping[uuid.UUID, RuleRun]
+    replay: bool
+
+
+def process(event_id: uuid.UUID, *, replay: bool = False) -> Processed:
+    """Run every rule that listens. Needs a transaction; locks the patient.
+
+    Raises nothing that a rule does: that is in its run. What is raised here is about the event.
+    """
+    event = _event(event_id)
+    if event.patient_id is None:
+        return Processed(matched_patient=False)
+    with tenancy.scope(event.organization), translation.override(event.organization.language):
+        return _processed(event, event.patient_id, replay=replay)
+
+
+def _event(event_id: uuid.UUID) -> SystemEventLog:
+    with tenancy.every_organization():
+        known = SystemEventLog.objects.select_related("organization", "payload_row")
+        return known.get(pk=event_id)
+
+
+def _processed(event: SystemEventLog, patient_id: uuid.UUID, *, replay: bool) -> Processed:
+    [position] = locked_positions([patient_id], event.journey_key or "")
+    rules = listening_rules(event)
+    case = _Case(
+        event=event,
+        patient_id=patient_id,
+        practice=Practice(organization=event.organization),
+        stored=kept_facts(event)
+        or facts.snapshot(position, event.journey_key or "", _asked(rules), timezone.now()),
+        runs={run.rule_id: run for run in RuleRun.objects.filter(event=event)} if rules else {},
+        replay=replay,
+    )
+    return _run_all(in_order(rules, case.practice), case)
+
+
+def _run_all(rules: Sequence[AutomationRule], case: _Case) -> Processed:
+    """A rule that may block and failed holds the others back: nobody is moved on before it ran."""
+    failed: list[str] = []
+    for rule in rules:
+        run = run_rule(rule, case)
+        if run.status == RunStatus.FAILED:
+            failed.append(run.error)
+            if may_block(rule.actions, case.practice):
+                return Processed(failed=failed)
+    if not kept_facts(case.event):
+        SystemEventPayload.objects.filter(event=case.event).update(facts=case.stored)
+    return Processed(failed=failed)
+
+
+def kept_facts(event: SystemEventLog) -> facts.Facts:
+    contents = getattr(event, "payload_row", None)
+    found: facts.Facts = contents.facts if contents else {}
+    return found
+
+
+# --- which rules, in which order ------------------------------------------------------------------
+
+
+def listening_rules(event: SystemEventLog) -> list[AutomationRule]:
+    """Active rules of this trigger, and of this journey or of any.
+
+    An event about the person is heard by the rules of every journey.
+    """
+    rules = AutomationRule.objects.filter(
+        organization=event.organization_id, trigger_event=event.event_type, is_active=True
+    )
+    if event.journey_key or event_type(event.event_type).per_journey:
+        rules = rules.filter(Q(journey_key="") | Q(journey_key=event.journey_key or ""))
+    return list(rules.order_by("priority", "id"))
+
+
+def in_order(rules: Sequence[AutomationRule], practice: Practice) -> list[AutomationRule]:
+    """Block wins: what may put the patient on hold comes first (Spec 6.2)."""
+    if len(rules) < 2:  # noqa: PLR2004  nothing to order
+        return list(rules)
+    return sorted(rules, key=lambda rule: not may_block(rule.actions, practice))
+
+
+def may_block(actions: object, practice: Practice) -> bool:
+    return any(
+        practice.is_blocking(params.get("key", ""), params.get("status", ""))
+        for kind, params in readable_actions(actions)
+        if kind in BLOCKING_ACTIONS
+    )
+
+
+def readable_actions(actions: object) -> list[tuple[str, dict[str, Any]]]:
+    """Type and params of what looks like an action; a rule written past the services may not."""
+    listed = actions if isinstance(actions, list) else []
+    return [
+        (one["type"], one.get("params") or {})
+        for one in listed
+        if isinstance(one, dict)
+        and isinstance(one.get("type"), str)
+        and isinstance(one.get("params") or {}, dict)
+    ]
+
+
+def _asked(rules: Sequence[AutomationRule]) -> set[str]:
+    found: set[str] = set()
+    for rule in rules:
+        try:
+            found |= paths(rule.conditions)
+        except InvalidCondition:
+            continue  # its run will say so
+    return found
+
+
+# --- one rule -----------------------------------------------------------------------------------
+
+
+def run_rule(rule: AutomationRule, case: _Case) -> RuleRun:
+    """One rule against the event, in a savepoint of its own; the run says what happened."""
+    before = case.runs.get(rule.pk)
+    if before is not None and not _is_open(before, case):
+        return before
+    started = timezone.now()
+    run = before or _new_run(rule, case, started)
+    try:
+        with transaction.atomic():
+            _run(rule, run, case)
+            _save(run)
+    except Exception as error:  # noqa: BLE001  the edge of a rule: the run keeps what it was
+        logger.warning("rule %s failed on event %s: %s", rule.pk, case.event.pk, _name_of(error))
+        _fail(run, error)
+    else:
+        _note_blocks(run, case)
+    return run
+
+
+def _is_open(run: RuleRun, case: _Case) -> bool:
+    """A failed run is tried again; a refused one when a person asks for it."""
+    return run.status == RunStatus.FAILED or (case.replay and run.status not in ENDED)
+
+
+def _new_run(rule: AutomationRule, case: _Case, started: datetime) -> RuleRun:
+    return RuleRun(
+        organization_id=case.event.organization_id,
+        event=case.event,
+        rule=rule,
+        rule_version=rule.version,
+        patient_id=case.patient_id,
+        root_event_id=case.event.root_event_id or case.event.pk,
+        target=case.event.journey_key or "",
+        status=RunStatus.FAILED,
+        started_at=started,
+    )
+
+
+def _run(rule: AutomationRule, run: RuleRun, case: _Case) -> None:
+    if run.status == RunStatus.REFUSED:
+        _act(_actions_of_version(rule, run), rule, run, case)
+        return
+    run.rule_version, run.error = rule.version, ""
+    judgement = _judged(rule, case)
+    run.matched, run.conditions = judgement.matched, judgement.trace
+    if not judgement.holds:
+        run.status = RunStatus.NOT_MATCHED
+    elif _ran_before(run, case):
+        run.status = RunStatus.LOOP
+    else:
+        _act(rule.actions, rule, run, case)
+
+
+def _judged(rule: AutomationRule, case: _Case) -> Judgement:
+    first = may_block(rule.actions, case.practice)
+    return judge(rule.definition, facts.seen_by(case.event, case.stored, first=first))
+
+
+def _ran_before(run: RuleRun, case: _Case) -> bool:
+    """A rule once for one root, patient and target; the constraint is the wall behind this."""
+    if case.event.depth == 0:
+        return False
+    same = RuleRun.objects.filter(
+        root_event_id=run.root_event_id,
+        rule=run.rule_id,
+        patient_id=run.patient_id,
+        target=run.target,
+        matched=True,
+    )
+    return same.exclude(event=case.event).exclude(status=RunStatus.LOOP).exists()
+
+
+def _actions_of_version(rule: AutomationRule, run: RuleRun) -> list[dict[str, Any]]:
+    """What a refused run goes on with: the actions of the version that it ran."""
+    if run.rule_version == rule.version:
+        return list(rule.actions)
+    version = RuleVersion.objects.get(rule=rule, version=run.rule_version)
+    return list(version.definition["actions"])
+
+
+def _save(run: RuleRun) -> None:
+    run.finished_at = timezone.now()
+    run.save()
+
+
+def _fail(run: RuleRun, error: Exception) -> None:
+    """Its savepoint is undone: nothing that it did has happened."""
+    run.status, run.error = RunStatus.FAILED, _name_of(error)
+    run.matched = None
+    run.actions = []
+    _save(run)
+
+
+def _name_of(error: Exception) -> str:
+    """Kind and constraint; never the message, which may quote a person's data."""
+    constraint = constraint_of(error) if isinstance(error, DatabaseError) else ""
+    return f"{type(error).__name__} {constraint}".strip()[:200]
+
+
+# --- its actions --------------------------------------------------------------------------------
+
+
+def _act(
+    actions: Sequence[dict[str, Any]], rule: AutomationRule, run: RuleRun, case: _Case
+) -> None:
+    told: list[dict[str, Any]] = []
+    is_stopped = False
+    for index, action in enumerate(actions):
+        before = run.actions[index] if index < len(run.actions) else None
+        if before is not None and before["status"] in ("done", "unchanged"):
+            told.append(before)
+        elif is_stopped:
+            skipped = Outcome(status="skipped", code=AFTER_REFUSAL)
+            told.append(skipped.as_json(action["type"]))
+        else:
+            outcome = _performed(index, action, rule, case)
+            told.append(outcome.as_json(action["type"]))
+            is_stopped = outcome.status == "refused"
+    run.actions = told
+    run.status = RunStatus.REFUSED if is_stopped else RunStatus.DONE
+
+
+def _performed(index: int, action: dict[str, Any], rule: AutomationRule, case: _Case) -> Outcome:
+    doing = Doing(
+        event=case.event,
+        patient_id=case.patient_id,
+        rule=rule,
+        index=index,
+        facts=facts.seen_by(case.event, case.stored, first=False),
+        practice=case.practice,
+        now=timezone.now(),
+    )
+    return ACTIONS[action["type"]].perform(action.get("params", {}), doing)
+
+
+def _note_blocks(run: RuleRun, case: _Case) -> None:
+    """The rules after this one see that the patient is on hold now."""
+    for told in run.actions:
+        key, stage = told.get("journey_key", ""), told.get("stage", "")
+        if told["status"] == "done" and case.practice.is_blocking(key, stage):
+            facts.blocked(case.stored, key, stage)

@@ -1,0 +1,126 @@
+"""What automation can refuse, by name."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from kura.errors import KuraError
+
+
+class UnknownEventType(KuraError):
+    message = _("“{event_type}” is no kind of event. Your own begin with CUSTOM.")
+    code = "unknown_event_type"
+    status = 422
+
+
+class EventTypeReserved(KuraError):
+    message = _("“{event_type}” is recorded by Kura itself and by nobody else.")
+    code = "event_type_reserved"
+    status = 403
+
+
+class SourceNotTrusted(KuraError):
+    message = _("The source “{source}” is a public form and may not assert “{event_type}”.")
+    code = "source_not_trusted"
+    status = 403
+
+
+class EventIdRequired(KuraError):
+    message = _("Give the event an id of 1 to 255 characters that is its own for ever.")
+    code = "event_id_required"
+    status = 400
+
+
+class InvalidSource(KuraError):
+    message = _("A source is 1 to 100 letters, digits, dots, colons, hyphens or underscores.")
+    code = "validation_error"
+    status = 400
+
+
+class InvalidSubject(KuraError):
+    message = _("Name the patient by one of id, external_id or email.")
+    code = "validation_error"
+    status = 400
+
+
+class InvalidJourneyKey(KuraError):
+    message = _("A journey key has 1 to 60 small letters, digits, hyphens or underscores.")
+    code = "validation_error"
+    status = 400
+
+
+class InvalidPayload(KuraError):
+    """`problems`: [{"pointer", "detail"}], all of them at once."""
+
+    message = _("The contents of the event do not fit its kind. {problem_words}")
+    code = "validation_error"
+    status = 400
+
+
+class IdempotencyKeyReused(KuraError):
+    message = _(
+        "An event with this id came from this source before and said something else. "
+        "Nothing was changed: send the new event under an id of its own."
+    )
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class Superseded(KuraError):
+    message = _("A newer event of the same source has moved the patient already.")
+    code = "superseded"
+    status = 409
+
+
+class LoopBudget(KuraError):
+    message = _("The chain of causes is too long: it was stopped here.")
+    code = "loop_budget"
+    status = 409
+
+
+class EventNotFound(KuraError):
+    message = _("There is no such event.")
+    code = "not_found"
+    status = 404
+
+
+class NotDecidable(KuraError):
+    message = _("This event is not waiting for a decision any more. Look again.")
+    code = "not_decidable"
+    status = 409
+
+
+class DecisionNotPermitted(KuraError):
+    message = _("You may not decide about events. Ask a therapist or a manager.")
+    code = "permission_denied"
+    status = 403
+
+
+class InvalidRule(KuraError):
+    """`problems`: a list of `automation.problems.Problem`, all of them at once."""
+
+    message = _("The rule cannot be saved. {problem_words}")
+    code = "validation_error"
+    status = 400
+
+
+class RuleCycle(KuraError):
+    """`path`: the rules of the cycle by name, the first one again at the end."""
+
+    message = _("These rules would call each other without end: {path_words}.")
+    code = "rule_cycle"
+    status = 409
+
+
+class RuleVersionKept(KuraError):
+    message = _("A published version of a rule is kept as it is.")
+    code = "rule_version_append_only"
+    status = 409
+    constraint = "rule_version_append_only"
+
+
+class DecisionKept(KuraError):
+    message = _("A decision about an event is kept as it is.")
+    code = "event_decision_append_only"
+    status = 409
+    constraint = "event_decision_append_only"

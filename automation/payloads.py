@@ -1,0 +1,67 @@
+"""What an event may carry: checked against its type's JSON Schema before it is stored for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from jsonschema import Draft202012Validator
+
+from automation import errors
+from journeys.event_types import event_type
+
+MAX_BYTES: Final = 64 * 1024  # as JSON; longer texts belong where the form keeps them
+MAX_DEPTH: Final = 20
+MOST_PROBLEMS: Final = 20
+
+
+def check(name: str, payload: Mapping[str, Any]) -> None:
+    """Raises InvalidPayload with every problem; `pointer` leads into the payload."""
+    problems = list(_unstorable(payload)) or [
+        {"pointer": "".join(f"/{part}" for part in flaw.absolute_path), "detail": flaw.message}
+        for flaw in _validator(name).iter_errors(payload)
+    ]
+    if problems:
+        words = " ".join(f"{one['pointer'] or '/'}: {one['detail']}." for one in problems[:3])
+        raise errors.InvalidPayload(problems=problems[:MOST_PROBLEMS], problem_words=words)
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(event_type(name).as_schema())
+
+
+def _unstorable(payload: object) -> Iterator[dict[str, str]]:
+    if not isinstance(payload, Mapping):
+        yield {"pointer": "", "detail": _("this is no object")}
+        return
+    try:
+        text = json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        yield {"pointer": "", "detail": _("this is no JSON")}
+        return
+    if len(text) > MAX_BYTES:
+        yield {"pointer": "", "detail": _("this is longer than 64 KiB")}
+    elif not _is_flat(payload):
+        yield {"pointer": "", "detail": _("this is nested too deeply")}
+    elif _has_unstorable_text(payload):
+        yield {"pointer": "", "detail": _("a text holds characters that cannot be stored")}
+
+
+def _is_flat(node: object, room: int = MAX_DEPTH) -> bool:
+    if not isinstance(node, Mapping | list | tuple):
+        return True
+    inside = node.values() if isinstance(node, Mapping) else node
+    return room > 0 and all(_is_flat(part, room - 1) for part in inside)
+
+
+def _has_unstorable_text(node: object) -> bool:
+    """PostgreSQL keeps no NUL and no half of a surrogate pair."""
+    if isinstance(node, str):
+        return any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in node)
+    if isinstance(node, Mapping):
+        return any(map(_has_unstorable_text, [*node.keys(), *node.values()]))
+    return isinstance(node, list | tuple) and any(map(_has_unstorable_text, node))

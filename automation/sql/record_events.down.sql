@@ -1,0 +1,1 @@
+DROP FUNCTION kura_record_events(json);
