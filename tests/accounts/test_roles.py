@@ -19,6 +19,14 @@ READS = {
     "journeys.view_journeylog",
     "journeys.view_journeylognote",
     "journeys.view_systemeventlog",
+    "automation.view_automationrule",
+    "automation.view_ruleversion",
+    "automation.view_rulerun",
+    "automation.view_message",
+    "automation.view_eventdispatch",
+    "automation.view_dispatchdecision",
+    "automation.view_stafftask",
+    "automation.view_heartbeat",
 }
 MOVES = {
     "patients.add_patient",
@@ -27,12 +35,16 @@ MOVES = {
     "journeys.enroll_patient",
     "journeys.unblock_enrollment",
     "accounts.view_user",
+    "automation.decide_event",
+    "automation.change_stafftask",
 }
 DESIGNS = {
     f"journeys.{verb}_{model}"
     for verb in ("add", "change", "delete")
     for model in ("journeytemplate", "journeystage", "journeytransition")
 } | {
+    "automation.add_automationrule",
+    "automation.change_automationrule",
     "accounts.add_user",
     "accounts.change_user",
     "accounts.view_organization",
@@ -63,6 +75,9 @@ def test_nobody_may_change_history(organization, role):
     for model in ("journeylog", "systemeventlog", "enrollment", "journeylognote"):
         for verb in ("add", "change", "delete"):
             assert not user.has_perm(f"journeys.{verb}_{model}")
+    for model in ("rulerun", "ruleversion", "dispatchdecision", "message", "eventdispatch"):
+        for verb in ("add", "change", "delete"):
+            assert not user.has_perm(f"automation.{verb}_{model}")
     assert not user.has_perm("patients.delete_patient")
 
 

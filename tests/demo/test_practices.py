@@ -21,6 +21,7 @@ from journeys.models import (
 )
 from kura import tenancy
 from kura.accounts.models import User
+from kura.demo.events import SOURCE
 from kura.demo.practices import PASSWORD, PRACTICES, make_practice
 from patients.models import Patient
 
@@ -74,7 +75,7 @@ def read(now: datetime) -> Seeded:
         patients=list(Patient.objects.select_related("organization", "therapist")),
         enrollments=list(Enrollment.objects.order_by("opened_at")),
         logs=list(JourneyLog.objects.select_related("trigger_event", "note").order_by("id")),
-        events=list(SystemEventLog.objects.select_related("payload_row")),
+        events=list(SystemEventLog.objects.select_related("payload_row").filter(source=SOURCE)),
         templates=list(JourneyTemplate.objects.select_related("organization")),
         users=list(User.objects.prefetch_related("groups")),
     )

@@ -16,6 +16,7 @@ from journeys.services.templates import set_active
 from journeys.services.transitions import enroll, transition
 from kura import tenancy
 from kura.errors import constraint_of
+from patients.models import Patient
 from tests.factories import (
     PatientFactory,
     a_template,
@@ -252,6 +253,8 @@ def test_truncate_cascading_into_the_logs_is_refused(enrolled, session_role, tab
         "journey_enrollment_follows_log",
         "journey_log_note_erase_only",
         "journey_template_in_use",
+        "rule_version_append_only",
+        "event_decision_append_only",
     }
 
 
@@ -268,8 +271,15 @@ def test_patient_of_an_event_cannot_be_deleted(patient, session_role):
         run("DELETE FROM patients")
 
 
-def test_patient_without_history_can_be_deleted(patient):
-    patient.delete()
+def test_patient_without_history_can_be_deleted(organization):
+    [nobody_announced] = Patient.objects.bulk_create([Patient(organization=organization)])
+
+    nobody_announced.delete()
+
+
+def test_patient_whose_arrival_was_announced_cannot_be_deleted(patient):
+    with refused_by("system_event_append_only"):
+        run("DELETE FROM patients WHERE id = %s", patient.pk)
 
 
 @pytest.mark.parametrize(

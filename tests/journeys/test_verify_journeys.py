@@ -112,6 +112,8 @@ def _walk(world: World, practice: Organization, colleague: User) -> None:
 
     enroll(**course | {"patient_id": loner.pk}, changed_at=start)
     _remember(world, "loner", loner, "course", 1)
+    for event in SystemEventLog.objects.filter(patient=loner):
+        world.ids[f"loner {event.event_type}"] = event.pk
 
 
 def _remember(world: World, name: str, patient: Patient, key: str, number: int) -> None:
@@ -273,6 +275,8 @@ CASES = {
     "DELETE FROM patients WHERE id = %(loner patient)s": {
         "log_without_patient @ loner 1",
         "enrollment_without_patient @ loner",
+        "event_patient_of_other_organization @ loner PATIENT_CREATED",
+        "event_patient_of_other_organization @ loner JOURNEY_ENROLLED",
     },
     f"{ENROLLMENT} organization_id = %(foreign)s WHERE id = %(intake)s": {
         "enrollment_wrong_organization @ intake"

@@ -41,7 +41,7 @@ def migrated(committed_db) -> Iterator[None]:
 
 
 def ours() -> list[str]:
-    return ["journeys", "patients", "accounts"]
+    return ["automation", "journeys", "patients", "accounts"]
 
 
 def test_zero_and_back_is_the_same_database(migrated):
