@@ -77,11 +77,12 @@ def _event(event_id: uuid.UUID) -> SystemEventLog:
 
 def _processed(event: SystemEventLog, patient_id: uuid.UUID, *, replay: bool) -> Processed:
     [position] = locked_positions([patient_id], event.journey_key or "")
-    rules = listening_rules(event)
+    practice = Practice(organization=event.organization)
+    rules = listening_rules(event, practice)
     case = _Case(
         event=event,
         patient_id=patient_id,
-        practice=Practice(organization=event.organization),
+        practice=practice,
         stored=kept_facts(event)
         or facts.snapshot(position, event.journey_key or "", _asked(rules), timezone.now()),
         runs={run.rule_id: run for run in RuleRun.objects.filter(event=event)} if rules else {},
@@ -113,17 +114,25 @@ def kept_facts(event: SystemEventLog) -> facts.Facts:
 # --- which rules, in which order ------------------------------------------------------------------
 
 
-def listening_rules(event: SystemEventLog) -> list[AutomationRule]:
+def listening_rules(event: SystemEventLog, practice: Practice) -> list[AutomationRule]:
     """Active rules of this trigger, and of this journey or of any.
 
-    An event about the person is heard by the rules of every journey.
+    An event about the person is heard by the rules of every journey. Where it names one, the
+    others hear it only if they may block: a high risk found in one journey is a risk in all, but
+    nobody is moved on in a journey that the analysis was not about.
     """
     rules = AutomationRule.objects.filter(
         organization=event.organization_id, trigger_event=event.event_type, is_active=True
-    )
-    if event.journey_key or event_type(event.event_type).per_journey:
-        rules = rules.filter(Q(journey_key="") | Q(journey_key=event.journey_key or ""))
-    return list(rules.order_by("priority", "id"))
+    ).order_by("priority", "id")
+    if event_type(event.event_type).per_journey:
+        return list(rules.filter(Q(journey_key="") | Q(journey_key=event.journey_key or "")))
+    return [rule for rule in rules if _concerns(rule, event, practice)]
+
+
+def _concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
+    if not event.journey_key or rule.journey_key in ("", event.journey_key):
+        return True
+    return may_block(rule.actions, practice)
 
 
 def in_order(rules: Sequence[AutomationRule], practice: Practice) -> list[AutomationRule]:

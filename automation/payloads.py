@@ -20,7 +20,7 @@ MOST_PROBLEMS: Final = 20
 
 def check(name: str, payload: Mapping[str, Any]) -> None:
     """Raises InvalidPayload with every problem; `pointer` leads into the payload."""
-    problems = list(_unstorable(payload)) or [
+    problems = list(unstorable(payload)) or [
         {"pointer": "".join(f"/{part}" for part in flaw.absolute_path), "detail": flaw.message}
         for flaw in _validator(name).iter_errors(payload)
     ]
@@ -34,7 +34,8 @@ def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(event_type(name).as_schema())
 
 
-def _unstorable(payload: object) -> Iterator[dict[str, str]]:
+def unstorable(payload: object) -> Iterator[dict[str, str]]:
+    """What keeps a JSON object from being kept: at most one answer, `pointer` and `detail`."""
     if not isinstance(payload, Mapping):
         yield {"pointer": "", "detail": _("this is no object")}
         return
