@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django_q.tasks import async_task
 
 # A drain stays LINGER seconds at the door (dispatch.py), longer than this: an event that follows
@@ -19,10 +19,15 @@ _last_rung = 0.0
 
 
 def ring() -> None:
-    """Call a drain, unless this process has just called one."""
-    if time.monotonic() - _last_rung >= QUIET:
+    """Call a drain, unless this transaction or, just now, this process has called one."""
+    if not _is_ringing() and time.monotonic() - _last_rung >= QUIET:
         async_task("automation.tasks.drain", q_options={"task_name": "drain", "save": False})
         transaction.on_commit(_rung, robust=True)
+
+
+def _is_ringing() -> bool:
+    """A bell of this transaction waits for the commit; one in a savepoint undone does not count."""
+    return any(callback[1] is _rung for callback in connection.run_on_commit)
 
 
 def _rung() -> None:

@@ -13,6 +13,7 @@ alone: it may be the one that kills its worker, and must not take others with it
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
@@ -26,6 +27,7 @@ from django.utils import timezone
 
 from automation import engine
 from automation.models.dispatch import DispatchStatus, EventDispatch
+from automation.selectors.hearing import held_event
 from automation.tasks_for_people import ask_about_dead_event
 from journeys.models.event import SystemEventLog
 from kura import tenancy
@@ -140,30 +142,43 @@ def _claim(*, tried: bool, at_once: int) -> list[Claimed]:
 
 def _process(claimed: Claimed) -> None:
     """One event in one transaction; what goes wrong is written down in another."""
+    again = claimed.attempts > 1
     try:
         with transaction.atomic():
-            if _hold(claimed):
-                _settle(claimed, engine.process(claimed.event_id, replay=claimed.replay))
+            event = held_event(claimed.event_id, claimed.claim)
+            if event is not None:
+                _settle(claimed, engine.process(event, again=again, replay=claimed.replay))
     except Exception as error:  # noqa: BLE001  the edge: a drain survives any event
         logger.warning("event %s failed: %s", claimed.event_id, type(error).__name__)
         _after_failure(claimed, type(error).__name__)
 
 
-def _hold(claimed: Claimed) -> bool:
-    """Keep the row until the end; False when somebody else has taken the event over."""
-    with tenancy.every_organization():
-        mine = EventDispatch.objects.filter(
-            pk=claimed.event_id, claim=claimed.claim, status=DispatchStatus.PROCESSING
-        )
-        return mine.select_for_update().exists()
+# The facts are kept once; what another attempt saw is what the first one saw.
+_SETTLE: Final = """
+WITH kept AS (
+    UPDATE system_event_payloads SET facts = %(facts)s::jsonb
+    WHERE event_id = %(event)s AND facts = '{}' AND %(facts)s IS NOT NULL
+)
+UPDATE event_dispatches SET
+    status = %(status)s, claim = NULL, finished_at = clock_timestamp(), last_error = '',
+    replay = FALSE
+WHERE event_id = %(event)s AND claim = %(claim)s AND %(status)s IS NOT NULL
+"""
 
 
 def _settle(claimed: Claimed, processed: engine.Processed) -> None:
+    """Write down how it ended, in the transaction of its effects."""
+    status = DispatchStatus.DONE if processed.matched_patient else DispatchStatus.UNMATCHED
+    told: dict[str, Any] = {
+        "event": claimed.event_id,
+        "claim": claimed.claim,
+        "facts": None if processed.facts is None else json.dumps(processed.facts),
+        "status": None if processed.failed else str(status),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, told)
     if processed.failed:
         _try_later(claimed, processed.failed[0])
-        return
-    status = DispatchStatus.DONE if processed.matched_patient else DispatchStatus.UNMATCHED
-    _mine(claimed, status=status, finished_at=timezone.now(), last_error="", replay=False)
 
 
 def _after_failure(claimed: Claimed, error: str) -> None:

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
 from django.utils import timezone, translation
 
 from automation import facts
@@ -24,8 +23,9 @@ from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice
 from automation.judging import Judgement, judge
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
+from automation.selectors.hearing import rules_of
 from journeys.event_types import event_type
-from journeys.models.event import SystemEventLog, SystemEventPayload
+from journeys.models.event import SystemEventLog
 from journeys.selectors.positions import locked_positions
 from kura import tenancy
 from kura.conditions import InvalidCondition, paths
@@ -39,9 +39,13 @@ BLOCKING_ACTIONS: Final = frozenset({"update_journey_status", "enroll"})
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """`failed`: names of what went wrong, one a rule; empty when nothing has to be tried again."""
+    """`failed`: names of what went wrong, one a rule; empty when nothing has to be tried again.
+
+    `facts`: what the rules saw, to be kept with the event; None when nothing is settled yet.
+    """
 
     matched_patient: bool = True
+    facts: Mapping[str, Any] | None = None
     failed: list[str] = field(default_factory=list)
 
 
@@ -57,25 +61,21 @@ class _Case:
     replay: bool
 
 
-def process(event_id: uuid.UUID, *, replay: bool = False) -> Processed:
+def process(event: SystemEventLog, *, again: bool = False, replay: bool = False) -> Processed:
     """Run every rule that listens. Needs a transaction; locks the patient.
 
-    Raises nothing that a rule does: that is in its run. What is raised here is about the event.
+    `again`: it was tried before, so there may be runs. `replay`: a person asks for what was
+    refused. Raises nothing that a rule does: that is in its run; what is raised is about the event.
     """
-    event = _event(event_id)
     if event.patient_id is None:
         return Processed(matched_patient=False)
     with tenancy.scope(event.organization), translation.override(event.organization.language):
-        return _processed(event, event.patient_id, replay=replay)
+        return _processed(event, event.patient_id, again=again, replay=replay)
 
 
-def _event(event_id: uuid.UUID) -> SystemEventLog:
-    with tenancy.every_organization():
-        known = SystemEventLog.objects.select_related("organization", "payload_row")
-        return known.get(pk=event_id)
-
-
-def _processed(event: SystemEventLog, patient_id: uuid.UUID, *, replay: bool) -> Processed:
+def _processed(
+    event: SystemEventLog, patient_id: uuid.UUID, *, again: bool, replay: bool
+) -> Processed:
     [position] = locked_positions([patient_id], event.journey_key or "")
     practice = Practice(organization=event.organization)
     rules = listening_rules(event, practice)
@@ -85,7 +85,7 @@ def _processed(event: SystemEventLog, patient_id: uuid.UUID, *, replay: bool) ->
         practice=practice,
         stored=kept_facts(event)
         or facts.snapshot(position, event.journey_key or "", _asked(rules), timezone.now()),
-        runs={run.rule_id: run for run in RuleRun.objects.filter(event=event)} if rules else {},
+        runs=_runs_before(event) if again or replay else {},
         replay=replay,
     )
     return _run_all(in_order(rules, case.practice), case)
@@ -100,9 +100,11 @@ def _run_all(rules: Sequence[AutomationRule], case: _Case) -> Processed:
             failed.append(run.error)
             if may_block(rule.actions, case.practice):
                 return Processed(failed=failed)
-    if not kept_facts(case.event):
-        SystemEventPayload.objects.filter(event=case.event).update(facts=case.stored)
-    return Processed(failed=failed)
+    return Processed(facts=case.stored, failed=failed)
+
+
+def _runs_before(event: SystemEventLog) -> dict[uuid.UUID, RuleRun]:
+    return {run.rule_id: run for run in RuleRun.objects.filter(event=event)}
 
 
 def kept_facts(event: SystemEventLog) -> facts.Facts:
@@ -121,18 +123,16 @@ def listening_rules(event: SystemEventLog, practice: Practice) -> list[Automatio
     others hear it only if they may block: a high risk found in one journey is a risk in all, but
     nobody is moved on in a journey that the analysis was not about.
     """
-    rules = AutomationRule.objects.filter(
-        organization=event.organization_id, trigger_event=event.event_type, is_active=True
-    ).order_by("priority", "id")
-    if event_type(event.event_type).per_journey:
-        return list(rules.filter(Q(journey_key="") | Q(journey_key=event.journey_key or "")))
+    rules = rules_of(event.organization_id, event.event_type)
     return [rule for rule in rules if _concerns(rule, event, practice)]
 
 
 def _concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
-    if not event.journey_key or rule.journey_key in ("", event.journey_key):
+    if rule.journey_key in ("", event.journey_key):
         return True
-    return may_block(rule.actions, practice)
+    if event_type(event.event_type).per_journey:
+        return False
+    return not event.journey_key or may_block(rule.actions, practice)
 
 
 def in_order(rules: Sequence[AutomationRule], practice: Practice) -> list[AutomationRule]:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from automation.models.rule import AutomationRule
 from automation.problems import Problem
+from automation.selectors.hearing import blocking_stages
 from journeys.models.event import SystemEventLog
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, definitions
@@ -39,10 +40,12 @@ class Practice:
         ids = JourneyTemplate.objects.filter(organization=self.organization).values_list("pk")
         return {one.key: one for one in definitions([pk for (pk,) in ids]).values()}
 
+    @cached_property
+    def blocking(self) -> frozenset[tuple[str, str]]:
+        return blocking_stages(self.organization.pk)
+
     def is_blocking(self, journey_key: str, stage: str) -> bool:
-        known = self.journeys.get(journey_key)
-        found = known.allowed.get(stage) if known else None
-        return found is not None and found.is_blocking
+        return (journey_key, stage) in self.blocking
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Measure this code on this machine: `manage.py bench [--only transitions|bulk|verify]`.
+"""Measure this code on this machine: `manage.py bench [--only transitions|bulk|events|verify]`.
 
 Works in a database of its own beside the configured one, and never in that. Measurements fail
 nobody: the exit code is 0 whether targets are met or not.
@@ -14,12 +14,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from bench import bulk, transitions, verification
+from bench import bulk, events, transitions, verification
 from bench.database import throw_away_database
 from bench.figures import Figure, as_data, table
 from bench.practice import Practice, open_practice
 
-PARTS = ("transitions", "bulk", "verify")
+PARTS = ("transitions", "bulk", "events", "verify")
 
 
 class Command(BaseCommand):
@@ -53,6 +53,8 @@ def _measured(part: str, practice: Practice, rounds: int, rows: int) -> Iterator
         return transitions.measure(practice, rounds=rounds)
     if part == "bulk":
         return bulk.measure(practice, rounds=rounds)
+    if part == "events":
+        return events.measure(practice, rounds=rounds)
     return verification.measure(practice, rounds=rounds, rows=rows)
 
 
