@@ -89,6 +89,10 @@ DATABASES["default"] |= {
 }
 # A host that is gone never answers; without a limit each request would wait for two minutes.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)  # seconds
+# What kura/prepared.py runs is prepared from its fifth run on a connection; None: never.
+DATABASES["default"]["OPTIONS"].setdefault(
+    "prepare_threshold", 5 if env.bool("PREPARED_STATEMENTS", default=True) else None
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -----------------------------------------------------------------------------------

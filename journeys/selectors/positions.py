@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
-
 from journeys.models.template import StageStatus
 from kura import tenancy
+from kura.prepared import prepared_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def locked_positions(patient_ids: Sequence[uuid.UUID], journey_key: str) -> list
 
     Patients outside the tenant scope are left out, as unknown ones are.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _POSITIONS, [tenancy.organization_in_scope(), _as_array(patient_ids), journey_key]
         )

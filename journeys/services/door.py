@@ -19,6 +19,7 @@ from journeys.models.log import JourneyLog
 from journeys.selectors.positions import Position
 from journeys.signals import transitioned
 from kura.errors import database_refusals
+from kura.prepared import prepared_cursor
 
 _FILLED: Final = [field.attname for field in JourneyLog._meta.concrete_fields]
 _COLUMNS: Final = ", ".join(str(field.column) for field in JourneyLog._meta.concrete_fields)
@@ -61,7 +62,7 @@ def append(
     The patients' locks are held by then. Raises StageMoved, TimeOrder, OneOrganization,
     UnblockNeedsPerson: all rows are refused with the first one that is.
     """
-    with database_refusals(journey_key=journey_key), connection.cursor() as cursor:
+    with database_refusals(journey_key=journey_key), prepared_cursor() as cursor:
         parameters = [*_cause(journey_key, cause, changed_at), _moves(steps)]
         if cause.reason:
             cursor.execute(_APPEND_WITH_NOTE, [*parameters, cause.reason])
