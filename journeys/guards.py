@@ -95,6 +95,27 @@ def decide_entry(
     return _along(move, cause, facts, leaving_block=False)
 
 
+# --- why --------------------------------------------------------------------------------------
+
+
+def missing_reason(
+    decision: Decision, cause: Cause, *, leaving_block: bool
+) -> errors.ReasonRequired | errors.ReasonCodeRequired | None:
+    """A person gives a reason in words; to lift a block, also a code (the database insists)."""
+    if not (cause.is_person and decision.requires_reason):
+        return None
+    if visible_length(cause.reason) < MINIMUM_REASON:
+        return errors.ReasonRequired(minimum=MINIMUM_REASON)
+    if leaving_block and not cause.reason_code:
+        return errors.ReasonCodeRequired()
+    return None
+
+
+def visible_length(text: str) -> int:
+    """Characters that a reader sees: blanks at the ends and invisible ones do not count."""
+    return len("".join(c for c in text if c.isprintable()).strip())
+
+
 # --- where ------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,7 @@ from automation.models.dispatch import (
 )
 from automation.models.staff_task import StaffTask, TaskKind
 from journeys.errors import PatientNotFound, ReasonRequired, UnstorableText
-from journeys.guards import MINIMUM_REASON
-from journeys.services.transitions import visible_length
+from journeys.guards import MINIMUM_REASON, visible_length
 from kura.accounts.models import User
 from kura.ids import time_ordered_uuid
 from patients.models import Patient

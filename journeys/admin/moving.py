@@ -31,7 +31,8 @@ from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.definitions import Definition, definitions
 from journeys.selectors.history import HistoryLine, history_lines, readable
 from journeys.selectors.options import allowed_transitions, position_of
-from journeys.services.transitions import Expectation, return_stage, transition, unblock
+from journeys.selectors.positions import Expectation
+from journeys.services.transitions import return_stage, transition, unblock
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import editor_of
 from kura.errors import KuraError

@@ -88,6 +88,19 @@ class Definition:
     def has_guards(self) -> bool:
         return any(move.guard for move in self.moves)
 
+    @cached_property
+    def _free_sources(self) -> Mapping[str, list[Stage]]:
+        sources: dict[str, list[Stage]] = {}
+        for move in self.moves:
+            stage = self.allowed.get(move.from_stage or "")
+            if stage and not (move.guard or stage.is_blocking or stage.is_closed):
+                sources.setdefault(move.to_stage, []).append(stage)
+        return sources
+
+    def free_sources(self, to_stage: str) -> list[Stage]:
+        """Stages that neither block nor close, with an arrow to there that has no condition."""
+        return self._free_sources.get(to_stage, [])
+
     def move(self, from_stage: str | None, to_stage: str) -> Move | None:
         return self._edges.get((from_stage, to_stage))
 
@@ -114,12 +127,21 @@ FROM journey_templates t WHERE t.id = ANY(%s)
 """
 
 _cache: dict[tuple[uuid.UUID, int], Definition] = {}
+_newest: dict[tuple[uuid.UUID, str], Definition] = {}
 
 
 def definition_of(template_id: uuid.UUID, version: int, *, settled: bool) -> Definition:
     """The definition; `settled` is False while this transaction is editing the template."""
     found = _cache.get((template_id, version)) if settled else None
     return found or definitions([template_id])[template_id]
+
+
+def newest_known(organization_id: uuid.UUID, key: str) -> Definition | None:
+    """The newest version that this process has read. There may be a newer one: compare under lock.
+
+    None before the first reading.
+    """
+    return _newest.get((organization_id, key))
 
 
 def definitions(template_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Definition]:
@@ -142,4 +164,9 @@ def _remembered(row: tuple[Any, ...]) -> Definition:
 def _remember(definition: Definition) -> None:
     if len(_cache) >= CACHED_VERSIONS:
         _cache.clear()
+        _newest.clear()
     _cache[definition.template_id, definition.version] = definition
+    place = (definition.organization_id, definition.key)
+    known = _newest.get(place, definition)
+    if known.template_id != definition.template_id or known.version <= definition.version:
+        _newest[place] = definition

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from journeys import errors
 from journeys.models.template import StageStatus
 from kura import tenancy
 from kura.prepared import prepared_cursor
@@ -38,6 +39,24 @@ class Position:
     @property
     def is_blocked(self) -> bool:
         return self.is_open and self.status == StageStatus.ON_HOLD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """What the caller saw. Somebody moved the patient since: StageMoved, and nothing happens."""
+
+    stage: str | None = None
+    seq: int | None = None
+    enrollment_id: uuid.UUID | None = None
+
+    def check(self, position: Position) -> None:
+        seen = (self.stage, self.seq, self.enrollment_id)
+        real = (position.stage, position.seq, position.enrollment_id)
+        if any(s is not None and s != r for s, r in zip(seen, real, strict=True)):
+            raise errors.StageMoved(current_stage=position.stage, current_seq=position.seq)
+
+
+ANYWHERE: Final = Expectation()
 
 
 _POSITIONS: Final = "SELECT * FROM kura_journey_position(%s::uuid, %s::uuid[], %s)"

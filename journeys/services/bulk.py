@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from journeys import errors
 from journeys.cause import Cause
-from journeys.guards import asked_for, decide_entry, decide_move
+from journeys.guards import asked_for, decide_entry, decide_move, missing_reason
 from journeys.models.log import JourneyLog
 from journeys.selectors.definitions import Definition
 from journeys.selectors.facts import Facts, facts_of
 from journeys.selectors.positions import Position, locked_positions
 from journeys.services import door
-from journeys.services.transitions import definition_at, missing_reason
+from journeys.services.transitions import definition_at
 from kura.errors import KuraError
 
 CHUNK: Final = 1000  # patients locked and moved together

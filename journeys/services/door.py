@@ -7,6 +7,7 @@ One statement whatever the number of rows, notes included. The database fills an
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,33 +18,53 @@ from django.db import connection
 from journeys.cause import Cause
 from journeys.models.log import JourneyLog
 from journeys.selectors.positions import Position
+from journeys.services.foresight import Foreseen
 from journeys.signals import transitioned
 from kura.errors import database_refusals
 from kura.prepared import prepared_cursor
 
 _FILLED: Final = [field.attname for field in JourneyLog._meta.concrete_fields]
 _COLUMNS: Final = ", ".join(str(field.column) for field in JourneyLog._meta.concrete_fields)
+_GIVEN: Final = """
+    patient_id, enrollment_id, seq, from_stage, to_stage, journey_key, changed_at,
+    actor_kind, actor_id, rule_id, trigger_event_id, reason_code, via, request_id"""
+_CAUSE: Final = "%s, %s::timestamptz, %s, %s::uuid, %s::uuid, %s::uuid, %s, %s, %s"
 
 # One cause for all rows. What differs by patient comes as one JSON text: psycopg takes longer to
 # write arrays, or a thousand rows of placeholders, than the database to move one patient.
 APPEND: Final = f"""
-INSERT INTO journey_logs (
-    patient_id, enrollment_id, seq, from_stage, to_stage, journey_key, changed_at,
-    actor_kind, actor_id, rule_id, trigger_event_id, reason_code, via, request_id)
-SELECT patient_id, enrollment_id, seq, from_stage, to_stage,
-    %s, %s::timestamptz, %s, %s::uuid, %s::uuid, %s::uuid, %s, %s, %s
+INSERT INTO journey_logs ({_GIVEN})
+SELECT patient_id, enrollment_id, seq, from_stage, to_stage, {_CAUSE}
 FROM json_to_recordset(%s) AS moves (
     patient_id uuid, enrollment_id uuid, seq integer, from_stage text, to_stage text)
 RETURNING {_COLUMNS}
 """  # noqa: S608  column names of the model, no outside text
 
-# A statement of its own: most moves have no reason in words, and need not plan for one.
-_APPEND_WITH_NOTE: Final = f"""
-WITH appended AS ({APPEND}), noted AS (
+# Looks and appends in one statement. The function locks the patient before it reads; where it
+# finds anything else than was foreseen, nothing is appended.
+APPEND_FORESEEN: Final = f"""
+INSERT INTO journey_logs ({_GIVEN})
+SELECT here.patient_id, here.enrollment_id, here.seq + 1, here.stage, %s, {_CAUSE}
+FROM kura_journey_position(%s::uuid, ARRAY[%s::uuid], %s) AS here
+WHERE here.template_id = %s AND here.template_version = %s AND here.template_settled
+    AND here.closed_at IS NULL AND here.status <> 'onhold' AND %s::jsonb ? here.stage
+    AND here.seq = coalesce(%s::integer, here.seq)
+    AND here.enrollment_id = coalesce(%s::uuid, here.enrollment_id)
+RETURNING {_COLUMNS}
+"""  # noqa: S608
+
+
+def _with_note(append: str) -> str:
+    """A statement of its own: most moves have no reason in words, and need not plan for one."""
+    return f"""
+WITH appended AS ({append}), noted AS (
     INSERT INTO journey_log_notes (log_id, body) SELECT id, %s FROM appended
 )
 SELECT * FROM appended
 """  # noqa: S608
+
+
+_WITH_NOTE: Final = {append: _with_note(append) for append in (APPEND, APPEND_FORESEEN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +83,40 @@ def append(
     The patients' locks are held by then. Raises StageMoved, TimeOrder, OneOrganization,
     UnblockNeedsPerson: all rows are refused with the first one that is.
     """
+    parameters = [*_cause(journey_key, cause, changed_at), _moves(steps)]
+    return _appended(APPEND, parameters, journey_key, cause)
+
+
+def append_foreseen(
+    foreseen: Foreseen, *, patient_id: uuid.UUID, cause: Cause, changed_at: datetime | None
+) -> JourneyLog | None:
+    """Lock the patient, look, and append the move if all is as foreseen; None if it is not.
+
+    Needs a transaction. Raises what `append` raises.
+    """
+    definition, expected = foreseen.definition, foreseen.expected
+    parameters = [
+        foreseen.to_stage,
+        *_cause(definition.key, cause, changed_at),
+        *(definition.organization_id, patient_id, definition.key),
+        *(definition.template_id, definition.version, json.dumps(foreseen.from_stages)),
+        *(expected.seq, expected.enrollment_id),
+    ]
+    logs = _appended(APPEND_FORESEEN, parameters, definition.key, cause)
+    return logs[0] if logs else None
+
+
+def _appended(
+    statement: str, parameters: list[Any], journey_key: str, cause: Cause
+) -> list[JourneyLog]:
+    if cause.reason:
+        statement, parameters = _WITH_NOTE[statement], [*parameters, cause.reason]
     with database_refusals(journey_key=journey_key), prepared_cursor() as cursor:
-        parameters = [*_cause(journey_key, cause, changed_at), _moves(steps)]
-        if cause.reason:
-            cursor.execute(_APPEND_WITH_NOTE, [*parameters, cause.reason])
-        else:
-            cursor.execute(APPEND, parameters)
+        cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     logs = [JourneyLog.from_db(connection.alias, _FILLED, row) for row in rows]
-    transitioned.send(sender=JourneyLog, logs=logs)
+    if logs:
+        transitioned.send(sender=JourneyLog, logs=logs)
     return logs
 
 

@@ -16,18 +16,19 @@ from django.utils import timezone
 from journeys import errors
 from journeys.cause import Cause
 from journeys.guards import (
-    MINIMUM_REASON,
     Decision,
     asked_for,
     decide_entry,
     decide_move,
+    missing_reason,
     way_back,
 )
 from journeys.models.log import JourneyLog
 from journeys.selectors.definitions import Definition, definition_of
 from journeys.selectors.facts import Facts, facts_of
-from journeys.selectors.positions import Position, locked_positions
+from journeys.selectors.positions import ANYWHERE, Expectation, Position, locked_positions
 from journeys.services import door
+from journeys.services.foresight import foresee
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,6 @@ class Transition:
 
     changed: bool
     log: JourneyLog | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Expectation:
-    """What the caller saw. Somebody moved the patient since: StageMoved, and nothing happens."""
-
-    stage: str | None = None
-    seq: int | None = None
-    enrollment_id: uuid.UUID | None = None
-
-    def check(self, position: Position) -> None:
-        seen = (self.stage, self.seq, self.enrollment_id)
-        real = (position.stage, position.seq, position.enrollment_id)
-        if any(s is not None and s != r for s, r in zip(seen, real, strict=True)):
-            raise errors.StageMoved(current_stage=position.stage, current_seq=position.seq)
-
-
-ANYWHERE = Expectation()
 
 
 @transaction.atomic
@@ -71,6 +54,12 @@ def transition(
     Locks the patient. `changed_at` back-dates (not before the previous move, not in the future).
     The same stage again changes nothing and is no error. Spec 3.1.
     """
+    foreseen = foresee(journey_key, to_stage, cause, expected)
+    log = foreseen and door.append_foreseen(
+        foreseen, patient_id=patient_id, cause=cause, changed_at=changed_at
+    )
+    if log:
+        return Transition(changed=True, log=log)
     position, definition = _where(patient_id, journey_key)
     expected.check(position)
     if position.is_open and position.stage == to_stage:
@@ -147,24 +136,6 @@ def facts_for(definition: Definition, position: Position, to_stage: str) -> Fact
     if not asked:
         return {}
     return facts_of([position], definition.key, asked, now=timezone.now())[position.patient_id]
-
-
-def missing_reason(
-    decision: Decision, cause: Cause, *, leaving_block: bool
-) -> errors.ReasonRequired | errors.ReasonCodeRequired | None:
-    """A person gives a reason in words; to lift a block, also a code (the database insists)."""
-    if not (cause.is_person and decision.requires_reason):
-        return None
-    if visible_length(cause.reason) < MINIMUM_REASON:
-        return errors.ReasonRequired(minimum=MINIMUM_REASON)
-    if leaving_block and not cause.reason_code:
-        return errors.ReasonCodeRequired()
-    return None
-
-
-def visible_length(text: str) -> int:
-    """Characters that a reader sees: blanks at the ends and invisible ones do not count."""
-    return len("".join(c for c in text if c.isprintable()).strip())
 
 
 def _where(patient_id: uuid.UUID, journey_key: str) -> tuple[Position, Definition]:

@@ -16,16 +16,18 @@ from io import StringIO
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError, connection, connections, transaction
 
 from journeys import errors
 from journeys.blueprints import Blueprint, MoveDraft, stages_from_codes
 from journeys.models import Enrollment, JourneyLog, JourneyTemplate
+from journeys.selectors.positions import Expectation
 from journeys.services.bulk import transition_many
-from journeys.services.templates import edit_template
-from journeys.services.transitions import Expectation, enroll, transition
+from journeys.services.templates import create_template, edit_template
+from journeys.services.transitions import enroll, transition
 from kura import tenancy
 from kura.errors import constraint_of
+from patients.models import Patient
 from tests.factories import OrganizationFactory, PatientFactory, a_template, system, the_enrollment
 from tests.sizes import sized
 
@@ -321,6 +323,49 @@ def test_edit_by_another_process_is_obeyed_by_the_next_move(practice, enrolled):
             to_stage="AWAITING_PAYMENT",
             cause=system(),
         )
+
+
+def test_arrow_removed_while_a_move_waits_for_the_patient_is_not_followed(practice):
+    """The move was foreseen with the arrow; it looks once it has the patient's lock."""
+    stages = stages_from_codes(STAGES)
+    arrow = MoveDraft(from_stage="SCREENING_PENDING", to_stage="AWAITING_PAYMENT")
+    back = MoveDraft(from_stage="AWAITING_PAYMENT", to_stage="SCREENING_PENDING")
+    blueprint = Blueprint(
+        key="arrows",
+        name="Arrows",
+        initial_stage=STAGES[0],
+        stages=stages,
+        moves=[arrow, back],
+        endless=True,
+    )
+    template = create_template(organization=practice, blueprint=blueprint)
+    first, second = PatientFactory.create_batch(2, organization=practice)
+    for patient in (first, second):
+        enroll(patient_id=patient.pk, journey_key="arrows", cause=system())
+    move = {"journey_key": "arrows", "to_stage": "AWAITING_PAYMENT", "cause": system()}
+    transition(patient_id=first.pk, **move)
+    held, edited = threading.Event(), threading.Event()
+
+    def work(number: int) -> str:
+        if number == 0:
+            with transaction.atomic():
+                Patient.objects.select_for_update().get(pk=second.pk)
+                held.set()
+                edited.wait(10)
+                time.sleep(0.3)  # for the move to reach the lock
+            return "held"
+        if number == 1:
+            held.wait(10)
+            time.sleep(0.3)
+            edit_template(template_id=template.pk, blueprint=replace(blueprint, moves=[back]))
+            edited.set()
+            return "edited"
+        held.wait(10)
+        return outcome_of(lambda: transition(patient_id=second.pk, **move))
+
+    outcomes = at_once(practice, work, writers=3)
+
+    assert outcomes == ["held", "edited", "transition_not_permitted"]
 
 
 def test_nobody_steps_into_a_stage_while_it_is_removed(practice):

@@ -14,8 +14,9 @@ from journeys import errors
 from journeys.blueprints import MoveDraft
 from journeys.cause import by_integration, by_rule, by_user
 from journeys.models import JourneyLog, JourneyLogNote
+from journeys.selectors.positions import Expectation
 from journeys.services.templates import set_active
-from journeys.services.transitions import Expectation, enroll, transition, unblock
+from journeys.services.transitions import enroll, transition, unblock
 from journeys.signals import transitioned
 from kura import tenancy
 from kura.accounts.models import User
