@@ -31,6 +31,7 @@ from automation.selectors.hearing import held_event
 from automation.tasks_for_people import ask_about_dead_event
 from journeys.models.event import SystemEventLog
 from kura import tenancy
+from kura.prepared import prepared_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _claim(*, tried: bool, at_once: int) -> list[Claimed]:
         "most": MAX_ATTEMPTS,
         "claim": claim,
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), prepared_cursor() as cursor:
         cursor.execute(_CLAIM, asked)
         claimed = [Claimed(*row) for row in sorted(cursor.fetchall())]
         for one in claimed:
@@ -157,12 +158,12 @@ def _process(claimed: Claimed) -> None:
 _SETTLE: Final = """
 WITH kept AS (
     UPDATE system_event_payloads SET facts = %(facts)s::jsonb
-    WHERE event_id = %(event)s AND facts = '{}' AND %(facts)s IS NOT NULL
+    WHERE event_id = %(event)s AND facts = '{}' AND %(facts)s::jsonb IS NOT NULL
 )
 UPDATE event_dispatches SET
-    status = %(status)s, claim = NULL, finished_at = clock_timestamp(), last_error = '',
+    status = %(status)s::text, claim = NULL, finished_at = clock_timestamp(), last_error = '',
     replay = FALSE
-WHERE event_id = %(event)s AND claim = %(claim)s AND %(status)s IS NOT NULL
+WHERE event_id = %(event)s AND claim = %(claim)s AND %(status)s::text IS NOT NULL
 """
 
 
@@ -175,7 +176,7 @@ def _settle(claimed: Claimed, processed: engine.Processed) -> None:
         "facts": None if processed.facts is None else json.dumps(processed.facts),
         "status": None if processed.failed else str(status),
     }
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_SETTLE, told)
     if processed.failed:
         _try_later(claimed, processed.failed[0])

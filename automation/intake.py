@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from automation import bell, errors, payloads
@@ -29,6 +29,7 @@ from journeys.models.template import KEY_PATTERN
 from kura.accounts.models import Organization
 from kura.errors import database_refusals
 from kura.ids import time_ordered_uuid
+from kura.prepared import prepared_cursor
 from patients.models import Patient
 
 MAX_KEY: Final = 255
@@ -126,7 +127,7 @@ def record_event(
 
 def store(drafts: Sequence[Draft]) -> dict[uuid.UUID, str]:
     """Queue status by id of those that were new. Needs a transaction; rings if anything waits."""
-    with database_refusals(), connection.cursor() as cursor:
+    with database_refusals(), prepared_cursor() as cursor:
         cursor.execute("SELECT * FROM kura_record_events(%s)", [_as_json(drafts)])
         stored: dict[uuid.UUID, str] = dict(cursor.fetchall())
     if DispatchStatus.QUEUED in stored.values():

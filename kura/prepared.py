@@ -16,13 +16,21 @@ from psycopg.pq import Format
 _BINARY: Final = Format.BINARY  # psycopg reads times and ids from it in half the time
 
 
+class _RememberingCursor(psycopg.Cursor[Any]):
+    """Keeps the text of a statement that is prepared already: Django's query log asks for it."""
+
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        self._query = super()._convert_query(query, params)
+        return self._query
+
+
 def prepared_cursor() -> CursorWrapper:
     """A cursor like `connection.cursor()`, logged and counted like it. Needs a transaction.
 
     Parameters travel apart from the statement, so the query log has no values in it. Psycopg
     prepares the statement from its fifth run on, or never (setting PREPARED_STATEMENTS=off).
     """
-    cursor: Any = psycopg.Cursor(connection.connection)
+    cursor: Any = _RememberingCursor(connection.connection)
     cursor.format = _BINARY
     wrapped = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     return wrapped(cursor)

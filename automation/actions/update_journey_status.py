@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from automation import errors
@@ -23,6 +22,7 @@ from journeys.errors import NotEnrolled
 from journeys.event_types import names
 from journeys.services.transitions import transition
 from kura.errors import KuraError
+from kura.prepared import prepared_cursor
 
 SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -65,7 +65,7 @@ def _perform(params: Params, doing: Doing) -> Outcome:
 
 
 def _require_standing(key: str, doing: Doing) -> None:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _STANDING,
             {

@@ -6,7 +6,6 @@ they are asked for every event there is.
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any, Final, TypeVar
 
@@ -15,6 +14,7 @@ from django.db import connection, models
 from automation.models.rule import AutomationRule
 from journeys.models.event import SystemEventLog, SystemEventPayload
 from kura.accounts.models import Organization
+from kura.prepared import prepared_cursor
 
 _Model = TypeVar("_Model", bound=models.Model)
 
@@ -28,13 +28,9 @@ def _width(model: type[models.Model]) -> int:
 
 
 def _made(model: type[_Model], values: tuple[Any, ...]) -> _Model:
-    """As the ORM would have read it; it keeps JSON as text until then."""
+    """As the ORM would have read it."""
     fields = model._meta.concrete_fields
-    plain = [
-        json.loads(value) if isinstance(field, models.JSONField) and value is not None else value
-        for field, value in zip(fields, values, strict=True)
-    ]
-    return model.from_db(connection.alias, [field.attname for field in fields], plain)
+    return model.from_db(connection.alias, [field.attname for field in fields], list(values))
 
 
 _HELD: Final = f"""
@@ -54,7 +50,7 @@ def held_event(event_id: uuid.UUID, claim: uuid.UUID) -> SystemEventLog | None:
 
     None when somebody else has taken it over. An event without contents was erased.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_HELD, [event_id, claim])
         row = cursor.fetchone()
     if row is None:
@@ -76,7 +72,7 @@ ORDER BY r.priority, r.id
 
 def rules_of(organization_id: uuid.UUID, trigger_event: str) -> list[AutomationRule]:
     """The active ones of this trigger, of whatever journey, in the order of their priority."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_RULES, [organization_id, trigger_event])
         return [_made(AutomationRule, row) for row in cursor.fetchall()]
 
@@ -89,6 +85,6 @@ WHERE t.organization_id = %s AND s.status = 'onhold' AND s.retired_at IS NULL
 
 def blocking_stages(organization_id: uuid.UUID) -> frozenset[tuple[str, str]]:
     """Journey key and stage of every stage that puts a patient on hold."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_BLOCKING, [organization_id])
         return frozenset(cursor.fetchall())

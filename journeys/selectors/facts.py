@@ -10,18 +10,16 @@ Only what the paths name is queried: at most three statements, however many pati
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection
-
 from journeys.event_types import event_type
 from journeys.fields import event_name
-from journeys.selectors.positions import Position
+from journeys.selectors.positions import Position, as_array
 from kura import tenancy
+from kura.prepared import prepared_cursor
 
 Facts = dict[str, Any]
 
@@ -32,7 +30,7 @@ _PATIENT_FIELDS: Final = (
 
 _PATIENTS: Final = f"""
 SELECT id, journey_status, {", ".join(_PATIENT_FIELDS)} FROM patients
-WHERE id = ANY(%(ids)s) AND (%(home)s::uuid IS NULL OR organization_id = %(home)s)
+WHERE id = ANY(%(ids)s::uuid[]) AND (%(home)s::uuid IS NULL OR organization_id = %(home)s::uuid)
 """  # noqa: S608  the names above, no outside text
 
 
@@ -72,14 +70,14 @@ def _journey(position: Position, journey_key: str, now: datetime) -> Facts:
 
 def _patients(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Facts]:
     home = tenancy.organization_in_scope()
-    with connection.cursor() as cursor:
-        cursor.execute(_PATIENTS, {"ids": list(ids), "home": home})
+    with prepared_cursor() as cursor:
+        cursor.execute(_PATIENTS, {"ids": as_array(ids), "home": home})
         return {
             pk: {
                 "patient": {
                     name: value or None for name, value in zip(_PATIENT_FIELDS, values, strict=True)
                 },
-                "journeys": json.loads(status),
+                "journeys": status,
             }
             for pk, status, *values in cursor.fetchall()
         }
@@ -104,9 +102,9 @@ FROM (
         SELECT max(n.closed_at) AS at FROM journey_enrollments n
         WHERE n.patient_id = e.patient_id AND n.journey_key = %(journey_key)s
     ) closed ON TRUE
-    WHERE e.patient_id = ANY(%(ids)s)
-        AND (e.event_type = ANY(%(about_person)s) OR (
-            e.event_type = ANY(%(about_journey)s) AND e.journey_key = %(journey_key)s
+    WHERE e.patient_id = ANY(%(ids)s::uuid[])
+        AND (e.event_type = ANY(%(about_person)s::text[]) OR (
+            e.event_type = ANY(%(about_journey)s::text[]) AND e.journey_key = %(journey_key)s
             AND (closed.at IS NULL OR e.occurred_at > closed.at)))
     GROUP BY e.patient_id, e.event_type
 ) told
@@ -121,16 +119,16 @@ def _events(
         return {}
     found: dict[uuid.UUID, Facts] = {pk: {name: {"count": 0} for name in names} for pk in ids}
     per_journey = [name for name in names if event_type(name).per_journey]
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _EVENTS,
             {
-                "ids": list(ids),
+                "ids": as_array(ids),
                 "journey_key": journey_key,
-                "about_journey": per_journey,
-                "about_person": [name for name in names if name not in per_journey],
+                "about_journey": as_array(per_journey),
+                "about_person": as_array(name for name in names if name not in per_journey),
             },
         )
         for patient_id, name, count, payload in cursor.fetchall():
-            found[patient_id][name] = {"count": count, "last": json.loads(payload or "{}")}
+            found[patient_id][name] = {"count": count, "last": payload or {}}
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -69,11 +69,11 @@ def locked_positions(patient_ids: Sequence[uuid.UUID], journey_key: str) -> list
     """
     with prepared_cursor() as cursor:
         cursor.execute(
-            _POSITIONS, [tenancy.organization_in_scope(), _as_array(patient_ids), journey_key]
+            _POSITIONS, [tenancy.organization_in_scope(), as_array(patient_ids), journey_key]
         )
         return [Position(*row) for row in cursor.fetchall()]
 
 
-def _as_array(ids: Sequence[uuid.UUID]) -> str:
+def as_array(ids: Iterable[uuid.UUID | str]) -> str:
     """PostgreSQL's own notation; psycopg takes ten times as long to find it out from a list."""
     return f"{{{','.join(map(str, ids))}}}"
