@@ -2,7 +2,8 @@
 
 Moves a patient who is in that journey; enrolling is another action. A rule never moves anybody out
 of a block (Spec 6.2), and an event that is older than what its own source has caused since moves
-nobody. A block that could not be set becomes a task for a person: never silence about a risk.
+nobody. A block is superseded by a newer event of its own type alone: a payment does not outdate a
+risk. A block that could not be set becomes a task for a person: never silence about a risk.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ SELECT EXISTS (
     SELECT FROM journey_logs l JOIN system_events s ON s.id = l.trigger_event_id
     WHERE l.patient_id = %(patient)s AND l.journey_key = %(key)s
         AND s.source = %(source)s AND s.occurred_at > %(occurred_at)s AND s.id <> %(event)s
+        AND (s.event_type = %(event_type)s OR NOT %(blocks)s)
 )
 """
 
@@ -50,7 +52,7 @@ SELECT EXISTS (
 def _perform(params: Params, doing: Doing) -> Outcome:
     key, status = params["key"], params["status"]
     try:
-        _require_standing(key, doing)
+        _require_standing(key, status, doing)
         moved = transition(
             patient_id=doing.patient_id,
             journey_key=key,
@@ -64,7 +66,7 @@ def _perform(params: Params, doing: Doing) -> Outcome:
     return done(log_id=moved.log.pk, journey_key=key, stage=status)
 
 
-def _require_standing(key: str, doing: Doing) -> None:
+def _require_standing(key: str, status: str, doing: Doing) -> None:
     with prepared_cursor() as cursor:
         cursor.execute(
             _STANDING,
@@ -74,6 +76,8 @@ def _require_standing(key: str, doing: Doing) -> None:
                 "source": doing.event.source,
                 "occurred_at": doing.event.occurred_at,
                 "event": doing.event.pk,
+                "event_type": doing.event.event_type,
+                "blocks": doing.practice.is_blocking(key, status),
             },
         )
         is_enrolled, is_superseded = cursor.fetchone()

@@ -124,6 +124,43 @@ def test_an_event_older_than_what_its_source_caused_since_moves_nobody(organizat
     assert (run.status, run.actions[0]["error_code"]) == ("refused", "superseded")
 
 
+def test_a_newer_payment_does_not_outdate_a_risk(organization, enrolled):
+    a_rule(organization, "PAYMENT_SUCCEEDED", move("intake", "CONFIRMED"))
+    a_rule(organization, "RISK_ANALYSIS_COMPLETED", move("intake", "BLOCKED_HIGH_RISK"))
+    now = timezone.now()
+    tell(enrolled, "PAYMENT_SUCCEEDED", "paid", occurred_at=now - timedelta(minutes=1))
+    drain()
+
+    tell(
+        enrolled,
+        "RISK_ANALYSIS_COMPLETED",
+        "risk",
+        occurred_at=now - timedelta(minutes=5),
+        payload={"risk_level": "HIGH"},
+    )
+    drain()
+
+    assert stage_of(enrolled) == "BLOCKED_HIGH_RISK"
+
+
+def test_an_older_analysis_does_not_block_again_but_somebody_is_asked(organization, enrolled):
+    high = {"field": "event.payload.risk_level", "op": "eq", "value": "HIGH"}
+    low = {"field": "event.payload.risk_level", "op": "eq", "value": "LOW"}
+    risk = "RISK_ANALYSIS_COMPLETED"
+    a_rule(organization, risk, move("intake", "BLOCKED_HIGH_RISK"), conditions=high)
+    a_rule(organization, risk, move("intake", "AWAITING_PAYMENT"), conditions=low)
+    now = timezone.now()
+    at = {"new": now - timedelta(minutes=1), "old": now - timedelta(minutes=5)}
+    tell(enrolled, risk, "new", occurred_at=at["new"], payload={"risk_level": "LOW"})
+    drain()
+
+    tell(enrolled, risk, "old", occurred_at=at["old"], payload={"risk_level": "HIGH"})
+    drain()
+
+    assert stage_of(enrolled) == "AWAITING_PAYMENT"
+    assert StaffTask.objects.get().kind == "block_refused"
+
+
 def test_a_public_form_may_not_say_how_great_the_risk_is(organization, enrolled):
     with pytest.raises(errors.SourceNotTrusted):
         tell(
