@@ -19,6 +19,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from automation.guard_catalog import GUARDS as AUTOMATION
+from journeys.guard_catalog import GUARDS as JOURNEYS
 from journeys.guard_catalog import trigger_faults
 
 PATIENCE: Final = "2s"  # for each statement: a database that is too busy is not ready
@@ -93,7 +95,7 @@ def _shipped_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _guards() -> Iterator[Reason]:
-    faults = list(trigger_faults())
+    faults = list(trigger_faults((*JOURNEYS, *AUTOMATION)))
     for fault in faults:
         logger.warning("readyz: %s %s", fault.code, fault.name)
     for code in sorted({fault.code for fault in faults}):
