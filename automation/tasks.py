@@ -1,10 +1,110 @@
-"""What django-q2 calls. Thin edges: no arguments but ids, and no harm when called late or twice."""
+"""What django-q2 calls. Thin edges: no arguments but times and ids, no harm when late, twice, lost.
+
+Nothing but what this module defines is ever run (broker.py). Each task ends within half a minute,
+so that a cluster that is merely busy is never taken for a dead one. The text of an error stays
+here: it may quote a person's data, and django-q2 would keep and print it.
+"""
 
 from __future__ import annotations
 
-from automation import dispatch
+import logging
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from django.db import DatabaseError
+from django.utils import timezone
+from django_q.models import Task
+
+from automation import bell, dispatch, schedules
+from automation.services import heartbeats
+from kura.errors import constraint_of
+
+logger = logging.getLogger(__name__)
+
+DRAIN: Final = 10.0  # seconds; who rings while a drain works is heard by it or by the next
+BEAT_DRAIN: Final = 5.0  # seconds
+FAILURES_KEPT: Final = 1000  # rows of django-q2's table
+SIGN: Final = 1.0  # seconds between two signs of life of one worker
+
+_signed_at = 0.0
 
 
-def drain() -> int:
-    """The bell was rung: process what waits."""
-    return dispatch.drain()
+class TaskFailed(Exception):
+    """Says which kind of error ended a task, and nothing that the error said."""
+
+
+def task(work: Callable[..., int]) -> Callable[..., int]:
+    """An edge: a sign of life after the work, also after work that failed."""
+
+    @wraps(work)
+    def run(*args: Any) -> int:
+        try:
+            return work(*args)
+        except Exception as error:  # noqa: BLE001  the edge of a task
+            raise TaskFailed(_name_of(error)) from None
+        finally:
+            _show_life()
+
+    return run
+
+
+def _name_of(error: Exception) -> str:
+    constraint = constraint_of(error) if isinstance(error, DatabaseError) else ""
+    return f"{type(error).__name__} {constraint}".strip()
+
+
+def _show_life() -> None:
+    global _signed_at  # noqa: PLW0603  one worker, one clock
+    if time.monotonic() - _signed_at < SIGN:
+        return
+    try:
+        heartbeats.show_life()
+    except DatabaseError as error:
+        logger.warning("no sign of life could be written: %s", type(error).__name__)
+    else:
+        _signed_at = time.monotonic()
+
+
+@task
+def drain(rung_at: float = 0.0) -> int:
+    """The bell was rung: process what waits, and stay at the door for who comes right after.
+
+    `rung_at`: seconds since 1970. Who rang long ago has no followers left to wait for, so a
+    thousand old bells are through in no time.
+    """
+    since = max(time.time() - rung_at, 0.0)
+    return _drain(seconds=DRAIN, linger=max(dispatch.LINGER - since, 0.0))
+
+
+@task
+def beat() -> int:
+    """The supervisor asks for a sign of life; the answer is work that is useful anyway."""
+    schedules.keep(now=timezone.now())
+    return _drain(seconds=BEAT_DRAIN, linger=0)
+
+
+@task
+def sweep() -> int:
+    """Each minute: whatever a lost bell left behind."""
+    heartbeats.note(heartbeats.SWEEP)
+    return _drain(seconds=BEAT_DRAIN, linger=0)
+
+
+@task
+def tidy() -> int:
+    """Each hour: django-q2 keeps failures for ever, and a killed cluster its sign of life."""
+    heartbeats.forget_lost(now=timezone.now())
+    kept = Task.objects.order_by("-stopped").values("pk")[:FAILURES_KEPT]
+    removed, _ = Task.objects.exclude(pk__in=kept).delete()
+    return int(removed)
+
+
+def _drain(*, seconds: float, linger: float) -> int:
+    """Rings again when time was up before the work was done."""
+    began = time.monotonic()
+    tried = dispatch.drain(seconds=seconds, linger=linger)
+    if tried and time.monotonic() - began >= seconds:
+        bell.ring()
+    return tried

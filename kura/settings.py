@@ -161,15 +161,17 @@ CONTENT_SECURITY_POLICY = {
 Q_CLUSTER = {
     "name": "kura",
     "orm": "default",
+    "broker_class": "automation.broker.AtMostOnce",  # a task that kills its worker ends with it
     "workers": env.int("KURA_WORKERS", default=2),
-    "timeout": 60,  # seconds a task may take
-    "retry": 90,  # seconds until an unacknowledged task is offered again; above `timeout`
-    "max_attempts": 5,
-    "catch_up": False,
-    "poll": 0.5,
-    "bulk": 1,
-    "save_limit": 1000,
+    "queue_limit": 2,  # tasks fetched ahead; what is fetched is lost with its cluster
+    "timeout": 45,  # seconds a task may take; ours take half of it
+    "retry": 60,  # django-q2 wants it above `timeout`; AtMostOnce offers nothing again
+    "max_attempts": 1,
     "ack_failures": True,
+    "catch_up": False,
+    "poll": 0.2,  # seconds; an idle cluster and its database need 1.5 % of a core
+    "bulk": 1,
+    "save_limit": -1,  # no row for each task that went well; failures are kept (tasks.tidy)
     "label": "Django Q",
 }
 
@@ -179,6 +181,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # A line for each task would be three for each event, in the web process too.
+    "loggers": {"django-q": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django-q": {"level": "WARNING"}},  # it tells of each task at INFO
 }
