@@ -112,6 +112,46 @@ class RuleCycle(KuraError):
     status = 409
 
 
+class RuleNotFound(KuraError):
+    message = _("There is no such rule.")
+    code = "not_found"
+    status = 404
+
+
+class RuleChanged(KuraError):
+    """`current_version`: the published one now."""
+
+    message = _("Somebody else has changed this rule since you opened it. Look at it again.")
+    code = "rule_changed"
+    status = 409
+
+
+class RuleArchived(KuraError):
+    message = _("This rule is archived: it can be read, but neither changed nor switched on.")
+    code = "rule_archived"
+    status = 409
+
+
+class NoDraft(KuraError):
+    message = _("There is no draft of this rule that could be published.")
+    code = "no_draft"
+    status = 409
+
+
+class ReadyRuleInstalled(KuraError):
+    message = _("This ready rule is installed already.")
+    code = "ready_rule_installed"
+    status = 409
+    constraint = "automation_rule_code_once"
+
+
+class RuleSwitchKept(KuraError):
+    message = _("Who switched a rule on or off is kept as it is.")
+    code = "rule_switch_append_only"
+    status = 409
+    constraint = "rule_switch_append_only"
+
+
 class RuleVersionKept(KuraError):
     message = _("A published version of a rule is kept as it is.")
     code = "rule_version_append_only"

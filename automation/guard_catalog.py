@@ -17,6 +17,7 @@ GUARDS: Final = tuple(
     )
     for table, constraint in (
         ("automation_rule_versions", "rule_version_append_only"),
+        ("automation_rule_switches", "rule_switch_append_only"),
         ("event_decisions", "event_decision_append_only"),
     )
 )

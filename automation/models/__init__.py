@@ -3,7 +3,7 @@
 from automation.models.dispatch import DispatchDecision, EventDispatch
 from automation.models.heartbeat import Heartbeat
 from automation.models.message import Message
-from automation.models.rule import AutomationRule, RuleVersion
+from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
 
@@ -14,6 +14,7 @@ __all__ = [
     "Heartbeat",
     "Message",
     "RuleRun",
+    "RuleSwitch",
     "RuleVersion",
     "StaffTask",
 ]

@@ -2,7 +2,8 @@
 
 The rule's own columns are the published version; `draft` is the next one, and changes nothing
 until it is published. What was published stays in `automation_rule_versions` for ever, so that a
-run can always be read with the rule as it was.
+run can always be read with the rule as it was. Who switched a rule on or off stays as well: a rule
+that did not protect a patient because it was off has to be found.
 """
 
 from __future__ import annotations
@@ -138,3 +139,51 @@ class RuleVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.version}"
+
+
+class SwitchKind(models.TextChoices):
+    ON = "on", _("Switched on")
+    OFF = "off", _("Switched off")
+    ARCHIVED = "archived", _("Archived")
+
+
+class SwitchManager(TenantManager["RuleSwitch"]):
+    organization_path = "rule__organization_id"
+
+
+class RuleSwitch(models.Model):
+    """A rule began or ceased to act. Written once, kept. `switched_by` None: Kura itself."""
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    rule = models.ForeignKey(
+        AutomationRule,
+        on_delete=models.PROTECT,
+        related_name="switches",
+        verbose_name=_("rule"),
+    )
+    kind = models.CharField(_("change"), max_length=12, choices=SwitchKind)
+    switched_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("switched by"),
+    )
+    switched_at = models.DateTimeField(_("switched"), auto_now_add=True)
+
+    objects = SwitchManager()
+
+    class Meta:
+        db_table = "automation_rule_switches"
+        verbose_name = _("switch of a rule")
+        verbose_name_plural = _("switches of rules")
+        ordering = ("-switched_at", "-id")
+        constraints = [
+            models.CheckConstraint(
+                name="rule_switch_kind_known", condition=models.Q(kind__in=SwitchKind.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} {self.kind}"

@@ -21,6 +21,7 @@ READS = {
     "journeys.view_systemeventlog",
     "automation.view_automationrule",
     "automation.view_ruleversion",
+    "automation.view_ruleswitch",
     "automation.view_rulerun",
     "automation.view_message",
     "automation.view_eventdispatch",

@@ -254,6 +254,7 @@ def test_truncate_cascading_into_the_logs_is_refused(enrolled, session_role, tab
         "journey_log_note_erase_only",
         "journey_template_in_use",
         "rule_version_append_only",
+        "rule_switch_append_only",
         "event_decision_append_only",
     }
 

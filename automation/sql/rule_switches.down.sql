@@ -1,0 +1,1 @@
+DROP TRIGGER rule_switch_append_only ON automation_rule_switches;
