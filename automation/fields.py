@@ -12,7 +12,7 @@ from journeys.event_types import EVENT_TYPES, EventType, event_type, names
 from journeys.fields import guard_field
 from kura.conditions import Field, FieldLookup
 
-_EVENT: Final = {
+EVENT_FIELDS: Final = {
     known.path: known
     for known in (
         Field(
@@ -36,7 +36,7 @@ def rule_fields(trigger_event: str) -> FieldLookup:
     def field_at(path: str) -> Field | None:
         if path.startswith(_PAYLOAD):
             return _of_payload(kind, path)
-        return _EVENT.get(path) or guard_field(path)
+        return EVENT_FIELDS.get(path) or guard_field(path)
 
     return field_at
 

@@ -39,7 +39,7 @@ _STATUSES: Final = {
     StageStatus.CANCELLED.value: _names("cancelado", "cancelled"),
 }
 
-_FIXED: Final = {
+FIXED_FIELDS: Final = {
     known.path: known
     for known in (
         Field("patient.external_id", "string", _names("número externo", "external id")),
@@ -66,8 +66,8 @@ _FIXED: Final = {
 
 def guard_field(path: str) -> Field | None:
     """The field at this path, None when a guard may not ask for it."""
-    if path in _FIXED:
-        return _FIXED[path]
+    if path in FIXED_FIELDS:
+        return FIXED_FIELDS[path]
     if path.startswith("journeys."):
         return _other_journey(path)
     name = event_name(path)

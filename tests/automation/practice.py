@@ -54,3 +54,20 @@ def tell(
 
 def drain() -> int:
     return dispatch.drain(linger=0)
+
+
+def emit(event_type: str, **payload: Any) -> dict[str, Any]:
+    params = {"event_type": event_type} | ({"payload": payload} if payload else {})
+    return {"type": "emit_event", "params": params}
+
+
+def a_definition(**fields: Any) -> dict[str, Any]:
+    """As an editor sends it: payment in `intake` confirms."""
+    return {
+        "name": "Paid",
+        "trigger_event": "PAYMENT_SUCCEEDED",
+        "journey_key": "intake",
+        "conditions": {},
+        "actions": [move("intake", "CONFIRMED")],
+        "priority": 100,
+    } | fields
