@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Q
 
+from automation.library import install
 from journeys.services.templates import create_template, set_active
 from kura import tenancy
 from kura.accounts.models import Language, Organization, User
@@ -71,6 +72,7 @@ def _fill(organization: Organization, practice: Practice, now: datetime) -> None
     replay(story_line, patients=patients, colleagues=colleagues)
     for key in practice.ended:
         set_active(template_id=templates[key].pk, is_active=False)
+    install(organization)  # last: what has happened causes nothing any more
 
 
 def _colleagues(organization: Organization, practice: Practice) -> dict[str, User]:

@@ -12,6 +12,9 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
+from automation.library import READY_RULES
+from automation.models import AutomationRule, EventDispatch, RuleRun
+from automation.models.dispatch import WAITING
 from journeys.models import (
     Enrollment,
     JourneyLog,
@@ -47,6 +50,9 @@ class Seeded:
     events: list[SystemEventLog]
     templates: list[JourneyTemplate]
     users: list[User]
+    rules: list[AutomationRule]
+    waiting: int  # events in the queue
+    runs: int
 
     def is_past_its_limit(self, enrollment: Enrollment) -> bool:
         limit = LIMITS.get((enrollment.journey_key, enrollment.stage))
@@ -78,6 +84,9 @@ def read(now: datetime) -> Seeded:
         events=list(SystemEventLog.objects.select_related("payload_row").filter(source=SOURCE)),
         templates=list(JourneyTemplate.objects.select_related("organization")),
         users=list(User.objects.prefetch_related("groups")),
+        rules=list(AutomationRule.objects.select_related("organization")),
+        waiting=EventDispatch.objects.filter(status__in=WAITING).count(),
+        runs=RuleRun.objects.count(),
     )
 
 
@@ -207,3 +216,15 @@ def test_the_log_ins_have_their_roles_and_the_password(seeded):
     }
     assert all(user.check_password(PASSWORD) for user in seeded.users)
     assert not any(user.is_superuser for user in seeded.users)
+
+
+def test_both_practices_have_the_ready_rules_of_their_journeys(seeded):
+    for slug in ("clinica-om", "centro-sol"):
+        rules = [one for one in seeded.rules if one.organization.slug == slug]
+
+        assert sorted(one.code for one in rules) == sorted(one.code for one in READY_RULES)
+        assert all(one.is_active and one.version == 1 for one in rules)
+
+
+def test_the_past_causes_nothing_any_more(seeded):
+    assert seeded.waiting == seeded.runs == 0

@@ -1,0 +1,312 @@
+"""The ready rules of the archetype journeys: Spec 3.1's table and 6.2, in both languages.
+
+`install()` makes those whose journeys the practice has, once: a rule that is there under its code
+is never touched again, whatever a therapist made of it, and an archived one does not come back.
+
+What protects the patient goes further than what moves them on: a risk that is high, critical or
+could not be determined puts the patient on hold, also when it was found before they enrolled; only
+a low one lets them go on, and only from a completed questionnaire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import transaction
+
+from automation.models.rule import AutomationRule
+from automation.services.rules import create_rule, hold_rules
+from journeys.models.template import JourneyTemplate
+from kura.accounts.models import Organization, User
+from kura.conditions import Labels
+
+BLOCK_FIRST: Final = 10  # the engine lets blocks go first anyway; the list of rules reads so, too
+MOVE: Final = 100
+ENDED: Final = ["COMPLETED", "CANCELLED"]
+DANGEROUS: Final = ["HIGH", "CRITICAL"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadyRule:
+    """`code` is its name for ever. `description`: why a practice would want it."""
+
+    code: str
+    names: Labels
+    descriptions: Labels
+    journey_key: str
+    trigger: str
+    actions: Sequence[Mapping[str, Any]]
+    stage: str = ""
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = MOVE
+
+    def definition(self, language: str) -> dict[str, Any]:
+        """As `create_rule` takes it, named in that language."""
+        return {
+            "name": self.names.get(language, self.names["es"]),
+            "trigger_event": self.trigger,
+            "journey_key": self.journey_key,
+            "stage": self.stage,
+            "conditions": dict(self.conditions),
+            "actions": [dict(action) for action in self.actions],
+            "priority": self.priority,
+        }
+
+
+@transaction.atomic
+def install(
+    organization: Organization,
+    keys: Collection[str] | None = None,
+    user: User | None = None,
+) -> list[AutomationRule]:
+    """The rules that were made now. `keys`: only of these journeys. Needs the tenant scope.
+
+    Locks the organization's rules: who installs at the same time finds them there.
+    Raises what `create_rule` raises when the practice's template is not the archetype any more;
+    nothing is installed then.
+    """
+    hold_rules(organization.pk)
+    known = _known_journeys(organization)
+    wanted = known if keys is None else known & set(keys)
+    there = set(
+        AutomationRule.objects.filter(organization=organization, code__isnull=False).values_list(
+            "code", flat=True
+        )
+    )
+    return [
+        create_rule(
+            organization=organization,
+            definition=rule.definition(organization.language),
+            user=user,
+            code=rule.code,
+        )
+        for rule in READY_RULES
+        if rule.journey_key in wanted and rule.code not in there
+    ]
+
+
+def _known_journeys(organization: Organization) -> set[str]:
+    templates = JourneyTemplate.objects.filter(organization=organization)
+    return set(templates.values_list("key", flat=True))
+
+
+# --- how they are written -----------------------------------------------------------------------
+
+
+def _said(es: str, en: str) -> Labels:
+    return {"es": es, "en": en}
+
+
+def _to(key: str, stage: str) -> dict[str, Any]:
+    return {"type": "update_journey_status", "params": {"key": key, "status": stage}}
+
+
+def _risk_is(field_path: str, levels: Sequence[str]) -> dict[str, Any]:
+    return {"field": field_path, "op": "in", "value": list(levels)}
+
+
+def _standing_in(key: str, stages: Sequence[str]) -> dict[str, Any]:
+    """One stage is part of the trigger, several are a condition."""
+    if len(stages) == 1:
+        return {"stage": stages[0]}
+    return {"conditions": {"field": f"journeys.{key}", "op": "in", "value": list(stages)}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Risky:
+    """A journey in which a risk matters: three rules that put the patient on hold in `block`."""
+
+    key: str
+    name: str
+    block: str
+
+    def rules(self) -> Iterator[ReadyRule]:
+        yield self._high()
+        yield self._undetermined()
+        yield self._known_before()
+
+    def _high(self) -> ReadyRule:
+        return ReadyRule(
+            code=f"{self.key}.risk_high",
+            names=_said(
+                f"{self.name}: bloquear con riesgo alto", f"{self.name}: block at high risk"
+            ),
+            descriptions=_said(
+                "Un análisis con riesgo alto o crítico detiene el journey hasta que una terapeuta "
+                "lo revise.",
+                "An analysis with high or critical risk stops the journey until a therapist has "
+                "reviewed it.",
+            ),
+            conditions={"all": [_risk_is("event.payload.risk_level", DANGEROUS), self._is_open()]},
+            **self._block("RISK_ANALYSIS_COMPLETED"),
+        )
+
+    def _undetermined(self) -> ReadyRule:
+        return ReadyRule(
+            code=f"{self.key}.risk_unknown",
+            names=_said(
+                f"{self.name}: bloquear con riesgo sin determinar",
+                f"{self.name}: block at undetermined risk",
+            ),
+            descriptions=_said(
+                "Si el análisis no sabe decir el riesgo, lo decide una terapeuta.",
+                "If the analysis cannot tell the risk, a therapist decides.",
+            ),
+            conditions={
+                "all": [_risk_is("event.payload.risk_level", ["UNKNOWN"]), self._is_open()]
+            },
+            **self._block("RISK_ANALYSIS_COMPLETED"),
+        )
+
+    def _known_before(self) -> ReadyRule:
+        return ReadyRule(
+            code=f"{self.key}.risk_known_before",
+            names=_said(
+                f"{self.name}: bloquear al inscribir con riesgo conocido",
+                f"{self.name}: block who enrolls at a known risk",
+            ),
+            descriptions=_said(
+                "Quien se inscribe y cuyo último análisis no fue bajo ni medio espera a una "
+                "terapeuta.",
+                "Whoever enrolls and whose last analysis was neither low nor medium waits for a "
+                "therapist.",
+            ),
+            conditions=_risk_is(
+                "events.RISK_ANALYSIS_COMPLETED.last.risk_level", [*DANGEROUS, "UNKNOWN"]
+            ),
+            **self._block("JOURNEY_ENROLLED"),
+        )
+
+    def _block(self, trigger: str) -> dict[str, Any]:
+        return {
+            "journey_key": self.key,
+            "trigger": trigger,
+            "actions": [_to(self.key, self.block)],
+            "priority": BLOCK_FIRST,
+        }
+
+    def _is_open(self) -> dict[str, Any]:
+        """Nothing to hold where the patient never was, or where the journey has ended."""
+        return {"field": f"journeys.{self.key}", "op": "not_in", "value": ENDED}
+
+
+def _form(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.form_completed",
+        names=_said(f"{name}: formulario recibido", f"{name}: form received"),
+        descriptions=_said(
+            "El formulario que se esperaba ha llegado: el paciente pasa a la etapa siguiente.",
+            "The form that was waited for has come: the patient moves to the next stage.",
+        ),
+        journey_key=key,
+        trigger="FORM_SUBMISSION_COMPLETED",
+        actions=[_to(key, to_stage)],
+        **_standing_in(key, stages),
+    )
+
+
+def _low_risk(key: str, name: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.risk_low",
+        names=_said(f"{name}: riesgo bajo, pedir el pago", f"{name}: low risk, ask for payment"),
+        descriptions=_said(
+            "Con el cuestionario completado y riesgo bajo, el paciente ya puede pagar.",
+            "With the questionnaire completed and a low risk, the patient may pay.",
+        ),
+        journey_key=key,
+        trigger="RISK_ANALYSIS_COMPLETED",
+        stage="SCREENING_COMPLETED",
+        conditions={"field": "event.payload.risk_level", "op": "eq", "value": "LOW"},
+        actions=[_to(key, "AWAITING_PAYMENT")],
+    )
+
+
+def _paid(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.payment_succeeded",
+        names=_said(f"{name}: pago recibido", f"{name}: payment received"),
+        descriptions=_said(
+            "Quien debía pagar y ha pagado, pasa adelante.",
+            "Who had to pay and has paid moves on.",
+        ),
+        journey_key=key,
+        trigger="PAYMENT_SUCCEEDED",
+        actions=[_to(key, to_stage)],
+        **_standing_in(key, stages),
+    )
+
+
+def _payment_failed(key: str, name: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.payment_failed",
+        names=_said(f"{name}: pago fallido", f"{name}: payment failed"),
+        descriptions=_said(
+            "El banco no ha cobrado: el pago vuelve a estar pendiente.",
+            "The bank has not been paid: the payment is awaited again.",
+        ),
+        journey_key=key,
+        trigger="PAYMENT_FAILED",
+        stage="PAYMENT_PENDING",
+        actions=[_to(key, "AWAITING_PAYMENT")],
+    )
+
+
+def _booked(key: str, name: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.booking_confirmed",
+        names=_said(f"{name}: cita reservada", f"{name}: appointment booked"),
+        descriptions=_said(
+            "La carta está en preparación y el paciente ha reservado la lectura.",
+            "The chart is in preparation and the patient has booked the reading.",
+        ),
+        journey_key=key,
+        trigger="BOOKING_CONFIRMED",
+        stage="CHART_IN_PROGRESS",
+        actions=[_to(key, "READING_BOOKED")],
+    )
+
+
+def _cancelled(key: str, name: str) -> ReadyRule:
+    return ReadyRule(
+        code=f"{key}.booking_cancelled",
+        names=_said(f"{name}: reserva cancelada", f"{name}: booking cancelled"),
+        descriptions=_said(
+            "Quien cancela su reserva sale de este journey; sus otros journeys no cambian.",
+            "Who cancels the booking leaves this journey; their other journeys do not change.",
+        ),
+        journey_key=key,
+        trigger="BOOKING_CANCELLED",
+        actions=[_to(key, "CANCELLED")],
+    )
+
+
+# --- the rules ------------------------------------------------------------------------------------
+
+_RETREAT: Final = ("retreat_ibiza_2025", "Retiro Ibiza")
+_CHART: Final = ("carta_natal", "Carta natal")
+_AWAKENING: Final = ("despertar_8s", "Despertar")
+_YOGA: Final = ("yoga_urban_om", "Yoga")
+_INTAKE: Final = ("intake", "Intake")
+
+READY_RULES: Final[Sequence[ReadyRule]] = (
+    *_Risky(*_RETREAT, "BLOCKED_HIGH_RISK").rules(),
+    _form(*_RETREAT, ["SCREENING_PENDING"], "SCREENING_COMPLETED"),
+    _low_risk(*_RETREAT),
+    _paid(*_RETREAT, ["AWAITING_PAYMENT"], "PREPARATION_PHASE"),
+    _cancelled(*_RETREAT),
+    _form(*_CHART, ["AWAITING_BIRTH_DATA"], "CHART_IN_PROGRESS"),
+    _booked(*_CHART),
+    _cancelled(*_CHART),
+    *_Risky(*_AWAKENING, "BLOCKED_HIGH_RISK").rules(),
+    _cancelled(*_AWAKENING),
+    _form(*_YOGA, ["AWAITING_WAIVER", "ENROLLED"], "CONFIRMED"),
+    _cancelled(*_YOGA),
+    *_Risky(*_INTAKE, "BLOCKED").rules(),
+    _form(*_INTAKE, ["SCREENING_PENDING"], "SCREENING_COMPLETED"),
+    _low_risk(*_INTAKE),
+    _paid(*_INTAKE, ["AWAITING_PAYMENT", "PAYMENT_PENDING"], "CONFIRMED"),
+    _payment_failed(*_INTAKE),
+    _cancelled(*_INTAKE),
+)

@@ -1,0 +1,169 @@
+"""The ready rules: valid for their journeys, said in both languages, installed once."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from automation import errors
+from automation.actions.base import Practice
+from automation.library import READY_RULES, install
+from automation.models import AutomationRule, RuleVersion
+from automation.services.rules import archive, publish
+from automation.validation import problems_of
+from journeys.blueprints import stages_from_codes
+from journeys.services.templates import create_template
+from kura.demo.archetypes import ARCHETYPES, INTAKE, YOGA
+from tests.factories import a_template
+
+each_rule = pytest.mark.parametrize("rule", READY_RULES, ids=lambda one: one.code)
+
+
+@pytest.fixture
+def archetypes(organization):
+    return {
+        one.key: create_template(organization=organization, blueprint=one) for one in ARCHETYPES
+    }
+
+
+def codes():
+    return sorted(AutomationRule.objects.values_list("code", flat=True))
+
+
+def test_the_rules_have_codes_of_their_own_and_every_archetype_has_some():
+    assert len({rule.code for rule in READY_RULES}) == len(READY_RULES)
+    assert {rule.journey_key for rule in READY_RULES} == {one.key for one in ARCHETYPES}
+    assert all(rule.code.startswith(f"{rule.journey_key}.") for rule in READY_RULES)
+
+
+@each_rule
+def test_a_ready_rule_is_said_in_both_languages(rule):
+    for words in (rule.names, rule.descriptions):
+        assert words.keys() == {"es", "en"}
+        assert words["es"] != words["en"]
+    assert all(words.endswith(".") for words in rule.descriptions.values())
+
+
+@each_rule
+def test_a_ready_rule_is_valid(organization, archetypes, rule):
+    for language in ("es", "en"):
+        definition = rule.definition(language)
+
+        assert problems_of(definition, Practice(organization=organization)) == []
+
+
+@each_rule
+def test_a_ready_rule_leads_along_the_graph_of_its_journey(rule):
+    [journey] = [one for one in ARCHETYPES if one.key == rule.journey_key]
+    [action] = rule.actions
+    target = action["params"]["status"]
+    from_stages = [rule.stage] if rule.stage else rule.conditions.get("value", [])
+    known = {(move.from_stage, move.to_stage) for move in journey.moves}
+
+    assert action["params"]["key"] == rule.journey_key
+    assert any(end == target for _, end in known)
+    for stage in from_stages if rule.trigger in {"PAYMENT_SUCCEEDED", "PAYMENT_FAILED"} else []:
+        assert (stage, target) in known
+
+
+def test_every_journey_that_has_a_block_blocks_at_a_risk():
+    for journey in ARCHETYPES:
+        block = [stage.code for stage in journey.stages if stage.status == "onhold"]
+        blocking = {
+            rule.code.split(".")[1]
+            for rule in READY_RULES
+            if rule.journey_key == journey.key and rule.actions[0]["params"]["status"] in block
+        }
+
+        assert blocking == ({"risk_high", "risk_unknown", "risk_known_before"} if block else set())
+
+
+def test_installing_makes_the_rules_of_the_journeys_that_are_there(organization):
+    create_template(organization=organization, blueprint=YOGA)
+
+    made = install(organization)
+
+    assert sorted(rule.code for rule in made) == codes()
+    assert codes() == ["yoga_urban_om.booking_cancelled", "yoga_urban_om.form_completed"]
+    assert all(rule.is_active and rule.version == 1 for rule in made)
+    assert RuleVersion.objects.count() == 2
+
+
+def test_installing_again_makes_only_what_is_missing(organization, archetypes):
+    install(organization, keys=["intake"])
+    some = codes()
+
+    more = install(organization)
+
+    assert not {rule.code for rule in more} & set(some)
+    assert codes() == sorted(rule.code for rule in READY_RULES)
+    assert install(organization) == []
+
+
+def test_what_a_therapist_changed_or_archived_is_left_alone(organization, archetypes, therapist):
+    made = {rule.code: rule for rule in install(organization)}
+    changed, archived = made["intake.payment_succeeded"], made["intake.risk_low"]
+    publish(
+        rule_id=changed.pk,
+        user=therapist,
+        expected_version=1,
+        definition=changed.definition | {"name": "Pagado, gracias"},
+    )
+    archive(rule_id=archived.pk, user=therapist)
+
+    assert install(organization) == []
+
+    assert AutomationRule.objects.get(pk=changed.pk).name == "Pagado, gracias"
+    assert not AutomationRule.objects.get(pk=archived.pk).is_active
+
+
+def test_the_names_are_in_the_practices_language(organization, archetypes):
+    organization.language = "en"
+
+    install(organization, keys=["carta_natal"])
+
+    assert AutomationRule.objects.filter(name="Carta natal: form received").exists()
+
+
+def test_a_journey_of_that_key_that_is_another_one_is_refused_whole(organization):
+    a_template(organization, key="intake", codes=["SCREENING_PENDING", "CONFIRMED", "COMPLETED"])
+
+    with pytest.raises(errors.InvalidRule):
+        install(organization)
+
+    assert not AutomationRule.objects.exists()
+
+
+def run(*arguments):
+    out = StringIO()
+    call_command("install_rules", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_says_what_it_made(organization, archetypes):
+    first = run("--organization", organization.slug, "--journey", "intake")
+    second = run("--organization", organization.slug, "--journey", "intake")
+
+    assert "intake.payment_succeeded: Intake: pago recibido" in first
+    assert first.endswith("8 rules installed.\n")
+    assert second == "0 rules installed.\n"
+
+
+def test_the_command_names_the_practices_there_are(organization):
+    with pytest.raises(CommandError, match=f"Known: {organization.slug}"):
+        run("--organization", "nowhere")
+
+
+def test_the_command_refuses_in_words_and_installs_nothing(organization):
+    a_template(
+        organization,
+        key=INTAKE.key,
+        codes=[s.code for s in stages_from_codes(["PENDING", "COMPLETED"])],
+    )
+
+    with pytest.raises(CommandError, match="Nothing was installed"):
+        run("--organization", organization.slug)
+
+    assert not AutomationRule.objects.exists()
