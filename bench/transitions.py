@@ -1,9 +1,10 @@
 """Moves per second: `transition()` against its own statement in plain psycopg.
 
 `raw` is the INSERT of a service that has looked where the patient stands, with all its columns and
-the row read back, in a process that knows beforehand what is in it. `shortest` is the least that moves a patient: patient,
-journey, stage, actor, and nothing read back. Both commit each statement by itself and let psycopg
-prepare it after five runs, the fastest that Python can do. The service does what they do not:
+the row read back, in a process that knows beforehand what is in it. `shortest` is the least that
+moves a patient: patient, journey, stage, actor, and nothing read back. Both commit each statement
+by itself and let psycopg prepare it after five runs, the fastest that Python can do. The service
+does what they do not:
 permission, graph, the reason, where the patient stands, a transaction for what follows, the signal.
 
 Each move is of another patient. The three take turns of 25 moves each, so that a noisy machine
