@@ -1,7 +1,7 @@
-"""The doorbell: tells the cluster that something waits in the queue.
+"""The doorbell: tells the cluster that something waits in the queue, or in the outbox.
 
-Rung inside the transaction that stored the event, so it is heard if and only if there is
-something to do. A bell that is lost does no harm: the sweep looks every minute.
+Rung inside the transaction that stored it, so it is heard if and only if there is something to
+do. A bell that is lost does no harm: the sweep looks every minute.
 """
 
 from __future__ import annotations
@@ -13,26 +13,37 @@ from typing import Final
 from django.db import connection, transaction
 from django_q.tasks import async_task
 
-# A drain stays LINGER seconds (dispatch.py) at the door after the ring that called it, longer than
-# this: an event that follows another of the same process so closely is seen by that drain.
+# A drain and a delivery stay LINGER seconds (dispatch.py, outbox.py) at the door after the ring
+# that called them, longer than this: what follows so closely in the same process is seen by them.
 QUIET: Final = 0.25  # seconds
-_last_rung = 0.0
+_last_rung: dict[str, float] = {}
 
 
 def ring() -> None:
     """Call a drain, unless this transaction or, just now, this process has called one."""
+    _call("drain")
+
+
+def ring_mail() -> None:
+    """Call a delivery of messages, likewise."""
+    _call("deliver")
+
+
+def _call(task: str) -> None:
     now = time.monotonic()
-    if not _is_ringing() and now - _last_rung >= QUIET:
-        async_task("automation.tasks.drain", time.time(), q_options={"task_name": "drain"})
-        transaction.on_commit(partial(_rung, now), robust=True)
+    if not _is_ringing(task) and now - _last_rung.get(task, 0.0) >= QUIET:
+        async_task(f"automation.tasks.{task}", time.time(), q_options={"task_name": task})
+        transaction.on_commit(partial(_rung, task, now), robust=True)
 
 
-def _is_ringing() -> bool:
+def _is_ringing(task: str) -> bool:
     """A bell of this transaction waits for the commit; one in a savepoint undone does not count."""
-    return any(getattr(row[1], "func", None) is _rung for row in connection.run_on_commit)
+    callbacks = [row[1] for row in connection.run_on_commit]
+    return any(
+        isinstance(one, partial) and one.func is _rung and one.args[0] == task for one in callbacks
+    )
 
 
-def _rung(at: float) -> None:
+def _rung(task: str, at: float) -> None:
     """Counted from the ring, not from the commit: a long transaction has no quiet time left."""
-    global _last_rung  # noqa: PLW0603  one process, one bell
-    _last_rung = at
+    _last_rung[task] = at

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from automation.models.message import Audience, Message, MessageState
 from automation.models.staff_task import StaffTask, TaskKind
 from journeys.models.enrollment import Enrollment
 from journeys.models.event import SystemEventLog
@@ -17,6 +19,25 @@ from patients.models import Patient
 
 if TYPE_CHECKING:
     from automation.actions.base import Doing
+
+_NO_ADDRESS: Final = {
+    Audience.PATIENT: gettext_lazy(
+        "This patient has no valid e-mail address. Tell them in another way: “%(subject)s”."
+    ),
+    Audience.THERAPIST: gettext_lazy(
+        "Nobody in the practice has a valid e-mail address: “%(subject)s”."
+    ),
+    Audience.PRACTICE: gettext_lazy(
+        "Nobody in the practice has a valid e-mail address: “%(subject)s”."
+    ),
+}
+_NOT_DELIVERED: Final = gettext_lazy(
+    "The e-mail “%(subject)s” could not be delivered: %(why)s. "
+    "Tell them in another way, or correct the address and send it again."
+)
+_PERHAPS_SENT: Final = gettext_lazy(
+    "Nobody knows whether the e-mail “%(subject)s” arrived: %(why)s. Ask before you send it again."
+)
 
 
 def ask_for_review(doing: Doing, journey_key: str, stage: str, refusal: KuraError) -> StaffTask:
@@ -49,6 +70,42 @@ def ask_about_dead_event(event: SystemEventLog) -> StaffTask | None:
     return give(
         kind=TaskKind.EVENT_FAILED, text=text, event=event, journey_key=event.journey_key or ""
     )
+
+
+def ask_to_tell(doing: Doing, audience: str, journey_key: str, subject: str) -> StaffTask:
+    """There is no address to write to. Once per event, rule and action."""
+    with translation.override(doing.practice.organization.language):
+        text = str(_NO_ADDRESS[Audience(audience)]) % {"subject": subject}
+    return give(
+        kind=TaskKind.NO_ADDRESS,
+        text=text,
+        event=doing.event,
+        journey_key=journey_key,
+        rule_id=doing.rule.pk,
+        action_index=doing.index,
+    )
+
+
+def ask_about_message(message: Message) -> StaffTask:
+    """It failed for good, or nobody knows whether it arrived. One open task for each action.
+
+    Needs the organization's tenant scope.
+    """
+    words = _PERHAPS_SENT if message.state == MessageState.UNKNOWN else _NOT_DELIVERED
+    with translation.override(message.organization.language):
+        text = str(words) % {"subject": message.subject, "why": message.why}
+    task = give(
+        kind=TaskKind.MESSAGE_FAILED,
+        text=text,
+        event=message.event,
+        journey_key=message.journey_key,
+        rule_id=message.rule_id,
+        action_index=message.action_index,
+    )
+    if task.done_at is not None:
+        task.text, task.done_at, task.done_by = text, None, None
+        task.save(update_fields=["text", "done_at", "done_by"])
+    return task
 
 
 def give(

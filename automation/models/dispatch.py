@@ -102,10 +102,11 @@ class DecisionKind(models.TextChoices):
     SKIP = "skip", _("Skipped")
     LINK = "link", _("Linked to a patient")
     REPLAY = "replay", _("Replayed")
+    RESEND = "resend", _("Message sent again")
 
 
 class DispatchDecision(models.Model):
-    """What a person decided about an event, and why. Written once, kept."""
+    """What a person decided about an event, or a message it caused, and why. Written once, kept."""
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     organization = models.ForeignKey(
@@ -121,6 +122,7 @@ class DispatchDecision(models.Model):
         related_name="decisions",
         verbose_name=_("event"),
     )
+    message_id = models.UUIDField(_("message"), null=True, editable=False)
     kind = models.CharField(_("decision"), max_length=12, choices=DecisionKind)
     reason = models.TextField(_("reason"))
     decided_by = models.ForeignKey(

@@ -31,10 +31,25 @@ class Audience(models.TextChoices):
     PRACTICE = "practice", _("Practice")
 
 
-class Message(models.Model):
-    """`stage` and `enrollment_id`: what it is about; cancelled when the patient has left it.
+# Why a message is where it is, when it was not the mail server that said so.
+REASONS = {
+    "erased": _("the patient's data were erased"),
+    "left_stage": _("the patient has left the stage it was about"),
+    "newer_reminder": _("a newer reminder takes its place"),
+    "on_hold": _("withheld: a journey of the patient is on hold"),
+    "reminded_recently": _("withheld: the patient was reminded a short time ago"),
+    "mail_not_set_up": _("sending mail is not set up"),
+    "bad_message": _("it could not be written as an e-mail"),
+    "no_answer_to_data": _("the mail server took it and did not answer"),
+    "worker_died": _("sending was interrupted"),
+}
 
-    `is_reminder`: withheld while a journey of the patient is on hold.
+
+class Message(models.Model):
+    """`enrollment_id`, `stage` and `stage_seq`: what it is about; cancelled when that was left.
+
+    `is_reminder`: withheld while a journey of the patient is on hold. `tried_since`: when the mail
+    server was first asked; after 72 hours of asking it has failed.
     """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
@@ -84,6 +99,7 @@ class Message(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"))
+    tried_since = models.DateTimeField(_("first attempt"), null=True)
     claimed_at = models.DateTimeField(_("taken"), null=True)
     claim = models.UUIDField(null=True, editable=False)
     message_id = models.CharField(_("message id"), max_length=200, blank=True, default="")
@@ -98,6 +114,7 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ("-created_at", "-id")
+        permissions = [("resend_message", "Can send a message again")]
         constraints = [
             models.UniqueConstraint(
                 fields=("event", "rule", "action_index", "recipient"), name="message_once"
@@ -108,9 +125,14 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=("next_attempt_at", "id"),
-                condition=models.Q(state__in=["queued", "sending"]),
-                name="ix_messages_waiting",
+                fields=("organization", "next_attempt_at", "id"),
+                condition=models.Q(state="queued"),
+                name="ix_messages_queued",
+            ),
+            models.Index(
+                fields=("claimed_at",),
+                condition=models.Q(state="sending"),
+                name="ix_messages_sending",
             ),
             models.Index(fields=("organization", "-created_at"), name="ix_messages_recent"),
             models.Index(fields=("patient", "-created_at"), name="ix_messages_of_patient"),
@@ -118,3 +140,8 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def why(self) -> str:
+        """`last_error` in words; what a mail server said stays as it said it."""
+        return str(REASONS.get(self.last_error, self.last_error))
