@@ -410,6 +410,7 @@ def demo_environment(url: str) -> dict[str, str]:
         DATABASE_URL=url,
         SECRET_KEY=secret_key(),
         KURA_DEMO="1",
+        KURA_MAIL_DIR=str(HOME / "mail"),
         ALLOWED_HOSTS="localhost,127.0.0.1",
     )
 
@@ -1055,6 +1056,8 @@ def announce(port: int) -> None:
     say(f"\nKura is running: http://127.0.0.1:{port}/admin/")
     if has_command("kura/demo", "seed_demo"):
         say("Log in as {} with the password {}".format(*DEMO_LOGIN))
+    if not brings("EMAIL_URL"):
+        say(f"E-mails are written to {HOME / 'mail'}")
     say("Ctrl-C stops it.")
 
 
@@ -1110,6 +1113,11 @@ def parallel(arguments: Sequence[str]) -> list[str]:
 
 
 DEPLOYMENT = "deployment settings"
+PRODUCTION = {
+    "ALLOWED_HOSTS": "kura.example",
+    "EMAIL_URL": "smtp+tls://mail.kura.example",
+    "DEFAULT_FROM_EMAIL": "journeys@kura.example",
+}
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 GATE: Sequence[tuple[str, Sequence[str]]] = (
     ("format", ("-m", "ruff", "format", "--check", ".")),
@@ -1124,7 +1132,7 @@ GATE: Sequence[tuple[str, Sequence[str]]] = (
 def check(arguments: Sequence[str]) -> int:
     """Runs the whole gate even after a failure: one run shows everything there is to mend."""
     with workshop() as (crew, python, env):
-        production = {**env, "ALLOWED_HOSTS": "kura.example"}
+        production = {**env, **PRODUCTION}
         tests = ("tests", ("-m", "pytest", *parallel(arguments), *arguments))
         failed = [
             name

@@ -9,4 +9,4 @@ class AutomationConfig(AppConfig):
     verbose_name = _("Automation")
 
     def ready(self) -> None:
-        from automation import receivers  # noqa: F401, PLC0415  they connect by being imported
+        from automation import checks, receivers  # noqa: F401, PLC0415  they connect by being imported

@@ -96,6 +96,38 @@ class DecisionNotPermitted(KuraError):
     status = 403
 
 
+class MessageNotFound(KuraError):
+    message = _("There is no such message.")
+    code = "not_found"
+    status = 404
+
+
+class NotResendable(KuraError):
+    message = _("Only a message that failed, or that perhaps arrived, can be sent again.")
+    code = "not_resendable"
+    status = 409
+
+
+class MessageOutdated(KuraError):
+    """`why`: what has happened since it was written."""
+
+    message = _("This message is not true any more: {why}.")
+    code = "message_outdated"
+    status = 409
+
+
+class ResendNotPermitted(KuraError):
+    message = _("You may not send messages again. Ask a therapist or a manager.")
+    code = "permission_denied"
+    status = 403
+
+
+class NoAddress(KuraError):
+    message = _("There is no valid e-mail address. Correct it first.")
+    code = "no_address"
+    status = 422
+
+
 class InvalidRule(KuraError):
     """`problems`: a list of `automation.problems.Problem`, all of them at once."""
 

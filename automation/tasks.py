@@ -17,13 +17,14 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django_q.models import Task
 
-from automation import bell, dispatch, schedules
+from automation import bell, dispatch, outbox, schedules
 from automation.services import heartbeats
 from kura.errors import constraint_of
 
 logger = logging.getLogger(__name__)
 
 DRAIN: Final = 10.0  # seconds; who rings while a drain works is heard by it or by the next
+DELIVERY: Final = 10.0  # seconds; a conversation that began before the end takes 13 s at most
 BEAT_DRAIN: Final = 5.0  # seconds
 FAILURES_KEPT: Final = 1000  # rows of django-q2's table
 SIGN: Final = 1.0  # seconds between two signs of life of one worker
@@ -79,6 +80,13 @@ def drain(rung_at: float = 0.0) -> int:
 
 
 @task
+def deliver(rung_at: float = 0.0) -> int:
+    """A message was written: send what waits. `rung_at` as above."""
+    since = max(time.time() - rung_at, 0.0)
+    return _deliver(seconds=DELIVERY, linger=max(outbox.LINGER - since, 0.0))
+
+
+@task
 def beat() -> int:
     """The supervisor asks for a sign of life; the answer is work that is useful anyway."""
     schedules.keep(now=timezone.now())
@@ -89,7 +97,7 @@ def beat() -> int:
 def sweep() -> int:
     """Each minute: whatever a lost bell left behind."""
     heartbeats.note(heartbeats.SWEEP)
-    return _drain(seconds=BEAT_DRAIN, linger=0)
+    return _drain(seconds=BEAT_DRAIN, linger=0) + _deliver(seconds=BEAT_DRAIN, linger=0)
 
 
 @task
@@ -108,3 +116,12 @@ def _drain(*, seconds: float, linger: float) -> int:
     if tried and time.monotonic() - began >= seconds:
         bell.ring()
     return tried
+
+
+def _deliver(*, seconds: float, linger: float) -> int:
+    """Rings again likewise."""
+    began = time.monotonic()
+    sent = outbox.deliver(seconds=seconds, linger=linger)
+    if sent and time.monotonic() - began >= seconds:
+        bell.ring_mail()
+    return sent

@@ -175,6 +175,22 @@ Q_CLUSTER = {
     "label": "Django Q",
 }
 
+# --- mail ---------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="kura@localhost")
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=10)  # seconds; the whole mail gets 1.2 times that
+EMAIL_FILE_PATH = env.str("KURA_MAIL_DIR", default=str(BASE_DIR / ".kura" / "mail"))
+if env.str("EMAIL_URL", default=""):
+    vars().update(env.email_url("EMAIL_URL"))
+    EMAIL_PORT = vars()["EMAIL_PORT"] or (
+        587 if vars().get("EMAIL_USE_TLS") else 465 if vars().get("EMAIL_USE_SSL") else 25
+    )
+    if vars()["EMAIL_BACKEND"].endswith(".smtp.EmailBackend"):
+        EMAIL_BACKEND = "automation.smtp.EmailBackend"  # Django's, and it says how far it came
+elif DEMO:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+else:
+    EMAIL_BACKEND = "automation.smtp.NotSetUp"
+
 # --- log output: no personal data, one line a fact ----------------------------------------------
 LOGGING = {
     "version": 1,

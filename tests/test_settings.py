@@ -15,6 +15,8 @@ PRODUCTION = {
     "SECRET_KEY": "k7Qw-3vZ_9sLr2TnY8bXe5HcPm1GdJf6UaVo0WiNqRtCzBxKyE4",
     "DATABASE_URL": "postgres://kura@/kura?host=/nowhere",
     "ALLOWED_HOSTS": "journeys.example.org",
+    "EMAIL_URL": "smtp+tls://mail.example.org",
+    "DEFAULT_FROM_EMAIL": "journeys@example.org",
 }
 
 

@@ -92,7 +92,8 @@ def _stage_name(about: About, practice: Practice, audience: str) -> str:
     journey = practice.journeys.get(about.journey_key)
     if journey is None or not about.stage:
         return ""
-    if audience == Audience.PATIENT and practice.is_blocking(about.journey_key, about.stage):
+    stage = journey.stages.get(about.stage)
+    if audience == Audience.PATIENT and stage is not None and stage.is_blocking:
         return _("under review")
     return journey.label(about.stage)
 

@@ -1,0 +1,92 @@
+"""May this message go now? Asked each time, just before it would be sent.
+
+Never: the patient was erased, has left the stage it is about, or a newer reminder says the same.
+Later: the patient is on hold (reminders while any journey is, other mail to the patient while the
+journey it speaks of is), or was sent the same reminder a short time ago.
+
+Moves that the message's own rule made for the same event do not count as leaving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+
+from automation.models.message import Audience, Message
+
+HOLD_CHECK: Final = timedelta(minutes=5)  # how soon after a block was lifted a reminder goes
+REMINDER_REST: Final = timedelta(hours=24)  # between two of one rule and stage visit
+
+_STANDING: Final = """
+SELECT
+    coalesce(p.erased_at IS NOT NULL, FALSE),
+    m.enrollment_id IS NOT NULL AND EXISTS (
+        SELECT FROM journey_logs l
+        WHERE l.enrollment_id = m.enrollment_id AND l.seq > m.stage_seq
+            AND (l.rule_id, l.trigger_event_id) IS DISTINCT FROM (m.rule_id, m.event_id)),
+    m.is_reminder AND EXISTS (
+        SELECT FROM messages newer
+        WHERE newer.patient_id = m.patient_id AND newer.rule_id = m.rule_id
+            AND newer.action_index = m.action_index AND newer.recipient = m.recipient
+            AND newer.enrollment_id = m.enrollment_id AND newer.stage_seq = m.stage_seq
+            AND newer.state = 'queued' AND newer.id > m.id),
+    EXISTS (
+        SELECT FROM journey_enrollments e
+        WHERE e.patient_id = m.patient_id AND e.closed_at IS NULL AND e.status = 'onhold'
+            AND (m.is_reminder OR e.journey_key = m.journey_key)),
+    (
+        SELECT max(coalesce(before.sent_at, before.claimed_at)) FROM messages before
+        WHERE m.is_reminder AND before.id <> m.id
+            AND before.patient_id = m.patient_id AND before.rule_id = m.rule_id
+            AND before.action_index = m.action_index AND before.recipient = m.recipient
+            AND before.enrollment_id = m.enrollment_id AND before.stage_seq = m.stage_seq
+            AND before.state IN ('sending', 'sent', 'unknown'))
+FROM messages m LEFT JOIN patients p ON p.id = m.patient_id
+WHERE m.id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """`goes` now; else `until` when it is asked again, or None for never. `why`: a code."""
+
+    goes: bool
+    why: str = ""
+    until: datetime | None = None
+
+
+GOES: Final = Leave(goes=True)
+
+
+def leave_for(message: Message, now: datetime) -> Leave:
+    is_erased, has_left, is_replaced, is_held, reminded_at = _standing(message)
+    is_to_patient = message.audience == Audience.PATIENT
+    if is_erased and is_to_patient:
+        return Leave(goes=False, why="erased")
+    if has_left:
+        return Leave(goes=False, why="left_stage")
+    if is_replaced:
+        return Leave(goes=False, why="newer_reminder")
+    if is_held and is_to_patient:
+        return Leave(goes=False, why="on_hold", until=now + HOLD_CHECK)
+    return _rested(message, reminded_at, now)
+
+
+def _rested(message: Message, reminded_at: datetime | None, now: datetime) -> Leave:
+    if reminded_at is None:
+        return GOES
+    hours = message.rule.repeat_hours
+    rest = timedelta(hours=float(hours)) if hours is not None else REMINDER_REST
+    if now >= reminded_at + rest:
+        return GOES
+    return Leave(goes=False, why="reminded_recently", until=reminded_at + rest)
+
+
+def _standing(message: Message) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [message.pk])
+        found: tuple[Any, ...] = cursor.fetchone()
+        return found
