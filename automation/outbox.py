@@ -15,7 +15,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ REST: Final = timedelta(seconds=30)  # for a mail server that does not answer
 LINGER: Final = 0.6  # seconds at the door after the last message; longer than bell.QUIET
 PAUSE: Final = 0.05  # seconds between two looks while lingering
 BAD_MESSAGE: Final = "bad_message"
+TURN: Final = 0x4B7572614D61696C  # "KuraMail": the number of the advisory lock
 SERVER: Final = "mail"  # the heartbeat that says how the mail server is
 
 Clock = Callable[[], datetime]
@@ -92,6 +94,39 @@ def deliver(*, seconds: float = 20, linger: float = LINGER, clock: Clock = timez
         else:
             time.sleep(PAUSE)
     return sent
+
+
+@contextmanager
+def turn(*, patience: float = 2 * LINGER) -> Iterator[bool]:
+    """Of the cluster's workers one sends mail at a time: slow mail must not hold up events.
+
+    False when another is at it and stays. Whoever dies gives the turn back with the connection.
+    """
+    ends = time.monotonic() + patience
+    while not (is_ours := _asked("SELECT pg_try_advisory_lock(%s)", TURN)):
+        if time.monotonic() >= ends:
+            break
+        time.sleep(PAUSE)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            _asked("SELECT pg_advisory_unlock(%s)", TURN)
+
+
+def is_due(now: datetime) -> bool:
+    """Something could be sent at once."""
+    if server_rests(now):
+        return False
+    queued = Message.objects.filter(state=MessageState.QUEUED, next_attempt_at__lte=now)
+    with tenancy.every_organization():
+        return queued.exists()
+
+
+def _asked(question: str, answer_to: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(question, [answer_to])
+        return bool(cursor.fetchone()[0])
 
 
 # --- taking one -----------------------------------------------------------------------------------

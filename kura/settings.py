@@ -200,5 +200,4 @@ LOGGING = {
     # A line for each task would be three for each event, in the web process too.
     "loggers": {"django-q": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}},  # it tells of each task at INFO
 }

@@ -15,7 +15,7 @@ DECISIONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("automation", "0003_roles")]
+    dependencies = [("automation", "0004_rule_switches")]
 
     operations = [
         migrations.AlterModelOptions(
