@@ -1,4 +1,4 @@
-"""The guards of this floor: what was published, and what people decided, stays as it was."""
+"""The guards of this floor: every move is an event; what was published or decided stays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Final
 
 from journeys.guard_catalog import Guard
 
-GUARDS: Final = tuple(
-    Guard(
+
+def _kept(table: str, constraint: str) -> Guard:
+    return Guard(
         table,
         constraint,
         "BEFORE DELETE OR UPDATE OR TRUNCATE",
@@ -15,9 +16,20 @@ GUARDS: Final = tuple(
         each="STATEMENT",
         argument=constraint,
     )
-    for table, constraint in (
-        ("automation_rule_versions", "rule_version_append_only"),
-        ("automation_rule_switches", "rule_switch_append_only"),
-        ("event_decisions", "event_decision_append_only"),
-    )
+
+
+KEPT: Final = (
+    _kept("automation_rule_versions", "rule_version_append_only"),
+    _kept("event_decisions", "event_decision_append_only"),
+)
+GUARDS: Final = (
+    *KEPT,
+    Guard(
+        "journey_logs",
+        "moves_are_events",
+        "AFTER INSERT",
+        "kura_moves_are_events",
+        each="STATEMENT",
+        sees="moves",
+    ),
 )

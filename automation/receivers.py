@@ -1,49 +1,59 @@
-"""A move becomes an event again, so that rules may follow it: depth + 1, same root.
+"""What happens in Kura itself becomes an event again, so that rules may follow it.
 
-Runs inside the transaction of the move: there is no move without its event.
+The event of a move is stored by the database with the row of the log, depth + 1, same root; here
+only the bell is rung for it. A new patient is announced here.
 """
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
+from automation import bell
 from automation.intake import Draft, store
-from automation.sources import PATIENTS, TRANSITIONS
+from automation.selectors.hearing import is_heard
+from automation.sources import PATIENTS
 from journeys.models.log import JourneyLog
 from journeys.signals import transitioned
 from kura.ids import time_ordered_uuid
 from patients.models import Patient
 
-
-@receiver(transitioned, dispatch_uid="automation.record_moves")
-def record_moves(logs: Sequence[JourneyLog], **_signal: Any) -> None:
-    """One call however many rows."""
-    store([_event_of(log) for log in logs])
+REMEMBERED: Final = 1.0  # seconds that it is known whether a rule listens
+MOST_REMEMBERED: Final = 10_000  # organizations and kinds of move
 
 
-def _event_of(log: JourneyLog) -> Draft:
-    payload = {"log_id": log.pk, "to_stage": log.to_stage, "actor_kind": log.actor_kind}
-    entered = log.from_stage is None
-    return Draft(
-        id=time_ordered_uuid(),
-        organization_id=log.organization_id,
-        event_type="JOURNEY_ENROLLED" if entered else "JOURNEY_STAGE_CHANGED",
-        patient_id=log.patient_id,
-        journey_key=log.journey_key,
-        source=str(TRANSITIONS),
-        idempotency_key=str(log.pk),
-        occurred_at=log.changed_at,
-        payload=payload if entered else payload | {"from_stage": log.from_stage},
-        parent_event_id=log.trigger_event_id,
-        subject={"id": str(log.patient_id)},
-        derived=True,
-    )
+@receiver(transitioned, dispatch_uid="automation.ring_for_moves")
+def ring_for_moves(logs: Sequence[JourneyLog], **_signal: Any) -> None:
+    """The database has stored the events of these moves (sql/moves_are_events.sql)."""
+    kinds = {(log.organization_id, event_of_move(log.from_stage)) for log in logs}
+    if any(_is_heard(*kind) for kind in kinds):
+        bell.ring()
+
+
+def event_of_move(from_stage: str | None) -> str:
+    return "JOURNEY_ENROLLED" if from_stage is None else "JOURNEY_STAGE_CHANGED"
+
+
+_heard: dict[tuple[uuid.UUID, str], tuple[float, bool]] = {}
+
+
+def _is_heard(organization_id: uuid.UUID, event_type: str) -> bool:
+    """Does a rule listen? Asked again after a second: a bell that is missed costs a minute."""
+    now = time.monotonic()
+    until, answer = _heard.get((organization_id, event_type), (0.0, False))
+    if now >= until:
+        answer = is_heard(organization_id, event_type)
+        if len(_heard) >= MOST_REMEMBERED:
+            _heard.clear()
+        _heard[organization_id, event_type] = (now + REMEMBERED, answer)
+    return answer
 
 
 @receiver(post_save, sender=Patient, dispatch_uid="automation.record_new_patient")

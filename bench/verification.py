@@ -21,6 +21,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 
+from automation.guard_catalog import GUARDS as AUTOMATION
 from bench.database import environment, require_throw_away
 from bench.figures import Figure, Target, single
 from bench.practice import KEY, STAGES, Practice, settle
@@ -101,12 +102,12 @@ def load(practice: Practice, rows: int) -> None:
 @contextmanager
 def guards_off() -> Iterator[None]:
     with connection.cursor() as cursor:
-        for guard in GUARDS:
+        for guard in (*GUARDS, *AUTOMATION):
             cursor.execute(f"ALTER TABLE {guard.table} DISABLE TRIGGER {guard.trigger}")
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for guard in GUARDS:
+        for guard in (*GUARDS, *AUTOMATION):
             cursor.execute(f"ALTER TABLE {guard.table} ENABLE ALWAYS TRIGGER {guard.trigger}")
 
 

@@ -34,6 +34,7 @@ class Guard:
     when: str = ""
     argument: str = ""
     at_commit: bool = False
+    sees: str = ""  # the name of the transition table
 
     @property
     def name(self) -> str:
@@ -44,9 +45,10 @@ class Guard:
         condition = f" WHEN ({self.when})" if self.when else ""
         argument = f"'{self.argument}'" if self.argument else ""
         kind = "CONSTRAINT TRIGGER" if self.at_commit else "TRIGGER"
+        rows = f"REFERENCING NEW TABLE AS {self.sees} " if self.sees else ""
         commit = "DEFERRABLE INITIALLY DEFERRED " if self.at_commit else ""
         return (
-            f"CREATE {kind} {self.trigger} {self.fires} ON public.{self.table} {commit}"
+            f"CREATE {kind} {self.trigger} {self.fires} ON public.{self.table} {commit}{rows}"
             f"FOR EACH {self.each}{condition} EXECUTE FUNCTION {self.function}({argument})"
         )
 

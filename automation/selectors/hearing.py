@@ -88,3 +88,17 @@ def blocking_stages(organization_id: uuid.UUID) -> frozenset[tuple[str, str]]:
     with prepared_cursor() as cursor:
         cursor.execute(_BLOCKING, [organization_id])
         return frozenset(cursor.fetchall())
+
+
+_HEARD: Final = """
+SELECT EXISTS (
+    SELECT FROM automation_rules
+    WHERE organization_id = %s AND trigger_event = %s AND is_active)
+"""
+
+
+def is_heard(organization_id: uuid.UUID, event_type: str) -> bool:
+    """Does any active rule listen to events of this type?"""
+    with prepared_cursor() as cursor:
+        cursor.execute(_HEARD, [organization_id, event_type])
+        return bool(cursor.fetchone()[0])

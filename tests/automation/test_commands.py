@@ -167,7 +167,7 @@ def test_the_trace_is_printed_for_programs(organization, somebody, record):
     assert told["moves"][0]["to_stage"] == "CONFIRMED"
 
 
-@pytest.mark.parametrize("event_id", ["x", str(uuid.uuid4())])
+@pytest.mark.parametrize("event_id", ["x", str(uuid.uuid4())], ids=["no id", "unknown"])
 def test_an_event_that_is_none_is_refused(db, event_id):
     with pytest.raises(CommandError):
         trace(event_id)

