@@ -19,7 +19,7 @@ from automation.actions.targets import stage_problems, stage_words
 from automation.problems import Problem
 from automation.tasks_for_people import ask_for_review
 from journeys.cause import by_rule
-from journeys.errors import NotEnrolled
+from journeys.errors import NotEnrolled, StageNotAllowed
 from journeys.event_types import names
 from journeys.services.transitions import transition
 from kura.errors import KuraError
@@ -88,8 +88,12 @@ def _require_standing(key: str, status: str, doing: Doing) -> None:
 
 
 def _refused(refusal: KuraError, key: str, status: str, doing: Doing) -> Outcome:
-    """A block that is refused because there is one already needs nobody."""
-    if doing.practice.is_blocking(key, status) and refusal.code != "journey_blocked":
+    """A block that is refused because there is one already needs nobody.
+
+    A stage that has gone from the template does: nobody can tell any more whether it was a block.
+    """
+    is_block = doing.practice.is_blocking(key, status) or isinstance(refusal, StageNotAllowed)
+    if is_block and refusal.code != "journey_blocked":
         ask_for_review(doing, key, status, refusal)
     return refused(refusal)
 
