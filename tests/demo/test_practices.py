@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -28,6 +30,7 @@ from kura.demo.events import SOURCE
 from kura.demo.practices import PASSWORD, PRACTICES, make_practice
 from patients.models import Patient
 
+RULES_DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 LIMITS = {  # Spec 5, hours
     ("retreat_ibiza_2025", "AWAITING_PAYMENT"): 48,
     ("retreat_ibiza_2025", "PREPARATION_PHASE"): 7 * 24,
@@ -228,3 +231,10 @@ def test_both_practices_have_the_ready_rules_of_their_journeys(seeded):
 
 def test_the_past_causes_nothing_any_more(seeded):
     assert seeded.waiting == seeded.runs == 0
+
+
+def test_the_patient_of_the_example_in_the_rules_document_awaits_payment(seeded):
+    example = re.search(r"--external-id (\S+) --journey (\S+)", RULES_DOCUMENT.read_text("utf-8"))
+    [patient] = [one for one in seeded.patients if one.external_id == example[1]]
+
+    assert patient.journey_status[example[2]] == "AWAITING_PAYMENT"
