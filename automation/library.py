@@ -4,8 +4,9 @@
 is never touched again, whatever a therapist made of it, and an archived one does not come back.
 
 What protects the patient goes further than what moves them on: a risk that is high, critical or
-could not be determined puts the patient on hold, also when it was found before they enrolled; only
-a low one lets them go on, and only from a completed questionnaire.
+could not be determined puts the patient on hold, also when it was found before they enrolled; a
+medium one is a task for the therapist; only a low one lets them go on, and only from a completed
+questionnaire. A payment is confirmed by mail after the move: a patient on hold is told nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ BLOCK_FIRST: Final = 10  # the engine lets blocks go first anyway; the list of r
 MOVE: Final = 100
 ENDED: Final = ["COMPLETED", "CANCELLED"]
 DANGEROUS: Final = ["HIGH", "CRITICAL"]
+REVIEW_WITHIN: Final = 48  # hours for a medium risk, which holds nobody up by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +105,31 @@ def _to(key: str, stage: str) -> dict[str, Any]:
     return {"type": "update_journey_status", "params": {"key": key, "status": stage}}
 
 
+def _task(text: Labels) -> dict[str, Any]:
+    params = {"audience": "therapist", "text": dict(text), "due_in_hours": REVIEW_WITHIN}
+    return {"type": "create_task", "params": params}
+
+
+def _mail(subject: Labels, body: Labels) -> dict[str, Any]:
+    params = {"audience": "patient", "subject": dict(subject), "body": dict(body)}
+    return {"type": "send_email", "params": params}
+
+
+_REVIEW: Final = _said(
+    "Revisar a {patient.full_name}: el análisis da riesgo medio en «{journey.name}».",
+    "Review {patient.full_name}: the analysis says medium risk in “{journey.name}”.",
+)
+_PAID_SUBJECT: Final = _said(
+    "Hemos recibido tu pago: {journey.name}", "We have received your payment: {journey.name}"
+)
+_PAID_BODY: Final = _said(
+    "Hola, {patient.first_name}:\n\nHemos recibido tu pago de «{journey.name}». Gracias.\n\n"
+    "{practice.name}",
+    "Hello {patient.first_name},\n\nWe have received your payment for “{journey.name}”. Thank you."
+    "\n\n{practice.name}",
+)
+
+
 def _risk_is(field_path: str, levels: Sequence[str]) -> dict[str, Any]:
     return {"field": field_path, "op": "in", "value": list(levels)}
 
@@ -116,7 +143,7 @@ def _standing_in(key: str, stages: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Risky:
-    """A journey in which a risk matters: three rules that put the patient on hold in `block`."""
+    """A journey in which a risk matters: `block` is where its rules put the patient on hold."""
 
     key: str
     name: str
@@ -126,6 +153,7 @@ class _Risky:
         yield self._high()
         yield self._undetermined()
         yield self._known_before()
+        yield self._medium()
 
     def _high(self) -> ReadyRule:
         return ReadyRule(
@@ -179,6 +207,23 @@ class _Risky:
             **self._block("JOURNEY_ENROLLED"),
         )
 
+    def _medium(self) -> ReadyRule:
+        return ReadyRule(
+            code=f"{self.key}.risk_medium",
+            names=_said(
+                f"{self.name}: riesgo medio, tarea de revisión",
+                f"{self.name}: medium risk, task to review",
+            ),
+            descriptions=_said(
+                "Con riesgo medio nadie avanza ni se detiene: la terapeuta recibe una tarea.",
+                "At a medium risk nobody moves on or is held: the therapist is given a task.",
+            ),
+            journey_key=self.key,
+            trigger="RISK_ANALYSIS_COMPLETED",
+            conditions={"all": [_risk_is("event.payload.risk_level", ["MEDIUM"]), self._is_open()]},
+            actions=[_task(_REVIEW)],
+        )
+
     def _block(self, trigger: str) -> dict[str, Any]:
         return {
             "journey_key": self.key,
@@ -228,12 +273,12 @@ def _paid(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRul
         code=f"{key}.payment_succeeded",
         names=_said(f"{name}: pago recibido", f"{name}: payment received"),
         descriptions=_said(
-            "Quien debía pagar y ha pagado, pasa adelante.",
-            "Who had to pay and has paid moves on.",
+            "Quien debía pagar y ha pagado pasa adelante, y recibe la confirmación por correo.",
+            "Who had to pay and has paid moves on, and is told so by mail.",
         ),
         journey_key=key,
         trigger="PAYMENT_SUCCEEDED",
-        actions=[_to(key, to_stage)],
+        actions=[_to(key, to_stage), _mail(_PAID_SUBJECT, _PAID_BODY)],
         **_standing_in(key, stages),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from automation.intake import Recorded
 from automation.models import RuleRun
-from journeys.models import JourneyLog
+from journeys.models import JourneyLog, SystemEventLog
 from journeys.services.transitions import enroll, transition
 from patients.models import Patient
 from tests.automation.practice import drain, tell
@@ -35,7 +35,7 @@ def happens(
     told = tell(
         patient,
         event_type,
-        f"{event_type}-{patient.pk}",
+        f"{event_type}-{SystemEventLog.objects.count()}",
         journey_key=journey_key,
         payload=payload,
     )

@@ -9,14 +9,15 @@ from __future__ import annotations
 import pytest
 
 from automation.actions.base import Practice
-from automation.models import RuleRun
+from automation.models import Message, RuleRun, StaffTask
 from automation.services.rules import create_rule
 from automation.validation import problems_of
-from journeys.models import JourneyLog
+from journeys.models import JourneyLog, SystemEventLog
 from journeys.services.transitions import enroll, transition
 from kura.demo.archetypes import ARCHETYPES
+from patients.models import Patient
 from tests.acceptance.ready import caused_by, codes_that_acted, happens, somebody_in, stage_in
-from tests.automation.practice import tell
+from tests.automation.practice import drain, tell
 from tests.factories import PatientFactory, system
 
 FORM, PAID, RISK = "FORM_SUBMISSION_COMPLETED", "PAYMENT_SUCCEEDED", "RISK_ANALYSIS_COMPLETED"
@@ -128,7 +129,30 @@ def test_a_low_risk_lets_a_screened_patient_pay_and_nobody_else(archetypes):
     assert caused_by(told) == [("intake", "SCREENING_COMPLETED", "AWAITING_PAYMENT", "rule")]
 
 
-def test_a_medium_risk_moves_nobody_on(archetypes):
+def test_a_payment_is_confirmed_by_mail_once_the_patient_has_moved(archetypes):
+    patient = screened(archetypes, "intake")
+    Patient.objects.filter(pk=patient.pk).update(email="marta@example.org")
+
+    told = happens(patient, PAID, journey_key="intake")
+
+    message = Message.objects.get(event=told.event_id)
+    assert (message.recipient, message.state) == ("marta@example.org", "queued")
+    assert "Intake" in message.subject
+    run = RuleRun.objects.get(event=told.event_id, status="done")
+    assert [one["status"] for one in run.actions] == ["done", "done"]
+
+
+def test_nobody_on_hold_is_told_that_the_payment_has_moved_them(archetypes):
+    patient = screened(archetypes, "intake")
+    Patient.objects.filter(pk=patient.pk).update(email="marta@example.org")
+    for event_type, payload in ((RISK, {"risk_level": "HIGH"}), (PAID, {})):
+        happens(patient, event_type, journey_key="intake", **payload)
+
+    assert stage_in(patient, "intake") == "BLOCKED"
+    assert not Message.objects.exists()
+
+
+def test_a_medium_risk_moves_nobody_on_and_gives_the_therapist_a_task(archetypes):
     patient = somebody_in(archetypes, "intake")
     happens(patient, FORM, journey_key="intake")
 
@@ -136,6 +160,9 @@ def test_a_medium_risk_moves_nobody_on(archetypes):
 
     assert caused_by(told) == []
     assert stage_in(patient, "intake") == "SCREENING_COMPLETED"
+    task = StaffTask.objects.get()
+    assert (task.kind, task.patient_id, task.journey_key) == ("rule", patient.pk, "intake")
+    assert patient.full_name in task.text
 
 
 @pytest.mark.parametrize("journey", ARCHETYPES, ids=lambda one: one.key)
@@ -184,7 +211,9 @@ def test_an_event_that_is_delivered_again_moves_nobody_again(archetypes):
     patient = screened(archetypes, "intake")
     first = happens(patient, PAID, journey_key="intake")
 
-    again = tell(patient, PAID, f"{PAID}-{patient.pk}", journey_key="intake")
+    key = SystemEventLog.objects.get(pk=first.event_id).idempotency_key
+    again = tell(patient, PAID, key, journey_key="intake")
+    drain()
 
     assert (again.event_id, again.duplicate) == (first.event_id, True)
     assert len(caused_by(first)) == 1
