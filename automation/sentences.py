@@ -71,10 +71,12 @@ def when_words(rule: Definition, practice: Practice) -> str:
     if rule["trigger_event"] == TIMEOUT:
         return _timeout(rule, told)
     if key and stage:
-        return _("%(event)s while in “%(stage)s” of “%(journey)s”") % told
+        return _("“%(event)s” happens while in “%(stage)s” of “%(journey)s”") % told
     if key:
-        return _("%(event)s in “%(journey)s”") % told
-    return _("%(event)s while in “%(stage)s”") % told if stage else event
+        return _("“%(event)s” happens in “%(journey)s”") % told
+    if stage:
+        return _("“%(event)s” happens while in “%(stage)s”") % told
+    return _("“%(event)s” happens") % told
 
 
 def _timeout(rule: Definition, told: Mapping[str, str]) -> str:

@@ -25,18 +25,21 @@ STALE = {
 ENGLISH = {
     "where": (
         {},
-        "When payment received in “Intake”: move to “Confirmed” in “Intake”.",
+        "When “payment received” happens in “Intake”: move to “Confirmed” in “Intake”.",
     ),
     "from which stage": (
         {"stage": "AWAITING_PAYMENT"},
         (
-            "When payment received while in “Awaiting payment” of “Intake”: "
+            "When “payment received” happens while in “Awaiting payment” of “Intake”: "
             "move to “Confirmed” in “Intake”."
         ),
     ),
     "a stage of any journey": (
         {"stage": "AWAITING_PAYMENT", "journey_key": ""},
-        "When payment received while in “Awaiting payment”: move to “Confirmed” in “Intake”.",
+        (
+            "When “payment received” happens while in “Awaiting payment”: move to “Confirmed” in "
+            "“Intake”."
+        ),
     ),
     "conditions and a block": (
         {
@@ -46,14 +49,15 @@ ENGLISH = {
             "actions": [move("intake", "BLOCKED_HIGH_RISK"), emit("CUSTOM.held_back")],
         },
         (
-            "When risk analysis completed, if risk level is one of: high, critical: "
+            "When “risk analysis completed” happens, if risk level is one of: high, critical: "
             "block “Intake” in “Blocked: high risk”, then record the event “Held back”."
         ),
     ),
     "a stage in a condition": (
         {"conditions": {"field": "journeys.intake", "op": "eq", "value": "AWAITING_PAYMENT"}},
         (
-            "When payment received in “Intake”, if stage in “Intake” is Awaiting payment: "
+            "When “payment received” happens in “Intake”, if stage in “Intake” is Awaiting "
+            "payment: "
             "move to “Confirmed” in “Intake”."
         ),
     ),
