@@ -28,6 +28,7 @@ from kura.ids import time_ordered_uuid
 from patients.models import Patient
 
 DECIDE: Final = "automation.decide_event"
+LINKED: Final = "linked"
 
 
 @transaction.atomic
@@ -53,12 +54,15 @@ def skip(*, event_id: uuid.UUID, user: User, reason: str) -> EventDispatch:
 def replay(*, event_id: uuid.UUID, user: User, reason: str) -> EventDispatch:
     """What was refused is tried again, for example after a block was lifted.
 
+    Raises LoopBudget, and NotDecidable for an event that was linked to a patient.
     Actions that took effect are not repeated, and rules are judged on the facts as they were.
     """
     ended = {DispatchStatus.DONE, DispatchStatus.SKIPPED}
     place = _decide(event_id, user, reason, DecisionKind.REPLAY, ended)
     if place.last_error == "loop_budget":
         raise errors.LoopBudget
+    if place.last_error == LINKED:
+        raise errors.NotDecidable  # the event that follows it is what may be replayed
     return _queue(place, replay=True)
 
 
@@ -76,7 +80,7 @@ def link(*, event_id: uuid.UUID, user: User, reason: str, patient_id: uuid.UUID)
     draft = _about(place, patient)
     store([draft])
     place.status, place.finished_at = DispatchStatus.SKIPPED, timezone.now()
-    place.last_error = "linked"
+    place.last_error = LINKED
     place.save(update_fields=["status", "finished_at", "last_error"])
     return draft.id
 
