@@ -128,6 +128,24 @@ class NoAddress(KuraError):
     status = 422
 
 
+class TaskNotFound(KuraError):
+    message = _("There is no such task.")
+    code = "not_found"
+    status = 404
+
+
+class TaskDone(KuraError):
+    message = _("{person} has already marked this task as done.")
+    code = "task_done"
+    status = 409
+
+
+class TaskNotPermitted(KuraError):
+    message = _("You may not mark tasks as done. Ask a therapist or a manager.")
+    code = "permission_denied"
+    status = 403
+
+
 class InvalidRule(KuraError):
     """`problems`: a list of `automation.problems.Problem`, all of them at once."""
 
