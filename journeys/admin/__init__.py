@@ -8,7 +8,7 @@
     moving.py        the pages that move and unblock one patient
     enrolling.py     the page that enrolls one patient
     bulk.py          the action that moves many
-    logs.py          the two logs, to read
+    logs.py          the journey log, to read
     templates.py     the templates
     forms.py         the forms of these pages
 

@@ -1,4 +1,7 @@
-"""The two logs, to read: every move with its cause, every event. Nobody adds or changes a row."""
+"""The journey log, to read: every move with its cause. Nobody adds or changes a row.
+
+The log of events is read one floor up, with what automation made of each.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from journeys.admin import badges
 from journeys.admin.enrollments import patient_link
 from journeys.admin.filters import LogJourneyFilter
-from journeys.event_types import EVENT_TYPES
-from journeys.models.event import SystemEventLog
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.history import (
     HistoryLine,
-    definitions_by_key,
-    event_label,
     history_lines,
     readable,
 )
@@ -35,17 +35,6 @@ class ActorFilter(KnownChoiceFilter):
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
         return rows.filter(actor_kind=choice)
-
-
-class EventTypeFilter(KnownChoiceFilter):
-    title = _("event")
-    parameter_name = "event"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [(name, event_label(name)) for name in EVENT_TYPES]
-
-    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
-        return rows.filter(event_type=choice)
 
 
 class JourneyLogAdmin(ReadOnlyAdmin):
@@ -100,7 +89,11 @@ class JourneyLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("event that caused it"))
     def event(self, row: JourneyLog) -> str:
-        return _line(row).event or "–"
+        words = _line(row).event
+        if not words:
+            return "–"
+        url = reverse("admin:journeys_systemeventlog_change", args=[row.trigger_event_id])
+        return format_html('<a href="{}">{}</a>', url, words)
 
     @admin.display(description=_("reason"))
     def reason(self, row: JourneyLog) -> str:
@@ -114,43 +107,3 @@ class JourneyLogAdmin(ReadOnlyAdmin):
 def _line(row: JourneyLog) -> HistoryLine:
     line: HistoryLine = getattr(row, "line")  # noqa: B009  attached by `prepare`
     return line
-
-
-class SystemEventAdmin(ReadOnlyAdmin):
-    """Contents are not shown: they may be sensitive, and the event is its name here."""
-
-    list_display = ("what", "patient_name", "journey", "source", "happened", "recorded")
-    list_filter = (LogJourneyFilter, EventTypeFilter)
-    list_select_related = ("patient",)
-    fields = ("what", "patient_name", "journey", "source", "happened", "recorded")
-    sortable_by = ()
-
-    def prepare(self, rows: list[Any]) -> list[Any]:
-        known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
-        for row in rows:
-            found = known.get((row.organization_id, row.journey_key))
-            row.journey_name = found.name if found else "–"
-        return rows
-
-    def title_of(self, obj: SystemEventLog) -> str:
-        return event_label(obj.event_type)
-
-    @admin.display(description=_("event"))
-    def what(self, row: SystemEventLog) -> str:
-        return event_label(row.event_type)
-
-    @admin.display(description=_("patient"))
-    def patient_name(self, row: SystemEventLog) -> str:
-        return patient_link(row.patient)
-
-    @admin.display(description=_("journey"))
-    def journey(self, row: SystemEventLog) -> str:
-        return str(getattr(row, "journey_name", "–"))
-
-    @admin.display(description=_("happened"))
-    def happened(self, row: SystemEventLog) -> str:
-        return moment(row.occurred_at)
-
-    @admin.display(description=_("recorded"))
-    def recorded(self, row: SystemEventLog) -> str:
-        return moment(row.created_at)

@@ -12,8 +12,14 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from automation.admin.events import EventAdmin
+from automation.admin.messages import MessageAdmin
+from automation.admin.rules import RuleAdmin
+from automation.admin.runs import RunAdmin
+from automation.admin.tasks import TaskAdmin
+from automation.models import AutomationRule, Message, RuleRun, StaffTask
 from journeys.admin.enrollments import EnrollmentAdmin
-from journeys.admin.logs import JourneyLogAdmin, SystemEventAdmin
+from journeys.admin.logs import JourneyLogAdmin
 from journeys.admin.patients import PatientWithJourneysAdmin
 from journeys.admin.templates import TemplateAdmin
 from journeys.models.enrollment import Enrollment
@@ -25,7 +31,13 @@ from kura.accounts.models import Language, Organization, User
 from kura.admin.language import choose_language, language_before_login
 from patients.models import Patient
 
-FIRST_APPS = ("patients", "journeys")  # what people work with comes first
+# The column of pages: what people work with comes first, each under the heading of its group.
+# What is not named here follows, under the heading of its own app.
+PAGES = {
+    "patients": ("Patient", "StaffTask"),
+    "journeys": ("Enrollment", "JourneyLog", "JourneyTemplate"),
+    "automation": ("SystemEventLog", "Message", "RuleRun", "AutomationRule"),
+}
 
 
 class KuraAdminSite(AdminSite):
@@ -50,8 +62,7 @@ class KuraAdminSite(AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
-        order = {label: place for place, label in enumerate(FIRST_APPS)}
-        return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
+        return apps if app_label else in_order(apps)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -66,12 +77,33 @@ class KuraAdminSite(AdminSite):
         return response
 
 
+def in_order(apps: list[Any]) -> list[Any]:
+    """The groups of PAGES with their pages, then the other apps as they are."""
+    pages = {page["object_name"]: page for app in apps for page in app["models"]}
+    headings = {app["app_label"]: app for app in apps}
+    placed = {name for names in PAGES.values() for name in names}
+    groups = [
+        headings[label] | {"models": [pages[name] for name in names if name in pages]}
+        for label, names in PAGES.items()
+        if label in headings
+    ]
+    rest = [
+        app | {"models": [page for page in app["models"] if page["object_name"] not in placed]}
+        for app in apps
+    ]
+    return [group for group in (*groups, *rest) if group["models"]]
+
+
 site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
 site.register(Patient, PatientWithJourneysAdmin)
 site.register(Enrollment, EnrollmentAdmin)
 site.register(JourneyLog, JourneyLogAdmin)
-site.register(SystemEventLog, SystemEventAdmin)
+site.register(SystemEventLog, EventAdmin)
+site.register(StaffTask, TaskAdmin)
+site.register(Message, MessageAdmin)
+site.register(RuleRun, RunAdmin)
+site.register(AutomationRule, RuleAdmin)
 site.register(JourneyTemplate, TemplateAdmin)
 site.register(Organization, OrganizationAdmin)
 site.register(User, UserAdmin)

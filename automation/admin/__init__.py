@@ -1,0 +1,13 @@
+"""The admin skin over automation: what came in, what rules made of it, what waits for a person.
+
+    badges.py      every state as colour, icon and word: the only place that decides them
+    events.py      the list of events, and the page that answers "why did this happen?"
+    decisions.py   the pages that retry, skip, link and replay an event
+    forms.py       the forms of these pages
+    runs.py        what rules did, to read
+    messages.py    the outbox, to read
+    rules.py       the rules in words, their versions and their runs, to read
+    tasks.py       what people must do, and the page that says it is done
+
+Registered in `kura/admin/site.py`, once.
+"""

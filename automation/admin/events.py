@@ -1,0 +1,163 @@
+"""The events that came in: a list with what waits for a person on top, and a page for each that
+answers "why did this happen?" and "why did nothing happen?".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from automation.admin import badges
+from automation.admin.decisions import DECISIONS, decision_page, possible_decisions
+from automation.admin.links import event_link, two_lines
+from automation.admin.sight import sight_of
+from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
+from automation.selectors.event_page import event_page, whole_events
+from automation.wording import source_words
+from journeys.admin import badges as journey_badges
+from journeys.admin.enrollments import patient_link
+from journeys.admin.filters import LogJourneyFilter
+from journeys.event_types import EVENT_TYPES
+from journeys.models.event import SystemEventLog
+from journeys.selectors.history import definitions_by_key, event_label
+from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
+
+_STATES: Final = {
+    DispatchStatus.DEAD.value: (DispatchStatus.DEAD.label, (DispatchStatus.DEAD,)),
+    DispatchStatus.UNMATCHED.value: (DispatchStatus.UNMATCHED.label, (DispatchStatus.UNMATCHED,)),
+    "waiting": (DispatchStatus.QUEUED.label, WAITING),
+    DispatchStatus.DONE.value: (DispatchStatus.DONE.label, (DispatchStatus.DONE,)),
+    DispatchStatus.SKIPPED.value: (DispatchStatus.SKIPPED.label, (DispatchStatus.SKIPPED,)),
+}
+_FOR_PEOPLE: Final = (DispatchStatus.DEAD, DispatchStatus.UNMATCHED)
+
+
+class StateFilter(KnownChoiceFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [(name, label) for name, (label, _statuses) in _STATES.items()]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        return rows.filter(dispatch__status__in=_STATES[choice][1])
+
+
+class EventTypeFilter(KnownChoiceFilter):
+    title = _("event")
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [(name, event_label(name)) for name in EVENT_TYPES]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        return rows.filter(event_type=choice)
+
+
+@dataclass(frozen=True, slots=True)
+class QuickLink:
+    """`count`: how many wait for a person's decision; the number of the list behind the link."""
+
+    state: str
+    label: str
+    count: int
+    chosen: bool
+
+
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("what", "patient_and_journey", "state", "happened")
+    list_display_links = None
+    list_filter = (StateFilter, EventTypeFilter, LogJourneyFilter)
+    list_select_related = ("patient", "dispatch")
+    ordering = ("-id",)  # ids are in the order of time, and have an index
+    sortable_by = ()
+    change_list_template = "kura/events.html"
+    change_form_template = "kura/event.html"
+    fields = ("what",)  # the page is its template
+
+    def get_urls(self) -> list[URLPattern]:
+        site, wrap = self.admin_site, self.admin_site.admin_view
+        own = [
+            path(
+                f"<uuid:event_id>/{kind}/",
+                wrap(partial(decision_page, site, kind)),
+                name=f"journeys_systemeventlog_{kind}",
+            )
+            for kind in DECISIONS
+        ]
+        return own + super().get_urls()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = {"quick_links": _quick_links(request)} | (extra_context or {})
+        return super().changelist_view(request, extra)
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
+        for row in rows:
+            found = known.get((row.organization_id, row.journey_key))
+            row.journey_name = found.name if found else (row.journey_key or "")
+        return rows
+
+    def title_of(self, obj: SystemEventLog) -> str:
+        return event_label(obj.event_type)
+
+    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        editor = editor_of(request)
+        page = event_page(whole_events().get(pk=obj.pk), sight_of(editor))
+        return {
+            "page": page,
+            "payload_text": json.dumps(page.payload, indent=2, ensure_ascii=False),
+            "decisions": possible_decisions(page, editor),
+        }
+
+    @admin.display(description=_("event"))
+    def what(self, row: SystemEventLog) -> str:
+        return two_lines(event_link(row), source_words(row.source))
+
+    @admin.display(description=_("patient"))
+    def patient_and_journey(self, row: SystemEventLog) -> str:
+        return two_lines(patient_link(row.patient), getattr(row, "journey_name", ""))
+
+    @admin.display(description=_("state"))
+    def state(self, row: SystemEventLog) -> str:
+        return two_lines(journey_badges.html(badges.of_event(_place(row))), _attempts(row))
+
+    @admin.display(description=_("happened"))
+    def happened(self, row: SystemEventLog) -> str:
+        recorded = format_html("{} {}", gettext("recorded"), moment(row.created_at))
+        return two_lines(moment(row.occurred_at), recorded)
+
+
+def _place(row: SystemEventLog) -> EventDispatch | None:
+    return getattr(row, "dispatch", None)
+
+
+def _attempts(row: SystemEventLog) -> str:
+    """One attempt is what everybody expects."""
+    place = _place(row)
+    if place is None or place.attempts < 2:  # noqa: PLR2004
+        return ""
+    return gettext("%(number)s attempts") % {"number": place.attempts}
+
+
+def _quick_links(request: HttpRequest) -> list[QuickLink]:
+    """One query, through the index that covers only what waits for people."""
+    waiting = EventDispatch.objects.filter(status__in=_FOR_PEOPLE).order_by()
+    counted = dict(waiting.values_list("status").annotate(Count("pk")))
+    chosen = request.GET.get(StateFilter.parameter_name)
+    return [
+        QuickLink(status.value, str(status.label), counted.get(status, 0), chosen == status)
+        for status in _FOR_PEOPLE
+    ]
