@@ -10,8 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from journeys.errors import ReasonRequired
-from journeys.guards import MINIMUM_REASON
-from journeys.services.transitions import visible_length
+from journeys.guards import MINIMUM_REASON, visible_length
 from patients.models import Patient
 
 

@@ -15,6 +15,7 @@ from kura import tenancy
 from kura.accounts.models import Organization, User
 from patients.models import Patient
 from tests.admin import people
+from tests.admin.automated import Automated, automated
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Practice:
     blocked: Enrollment
     log: JourneyLog
     event: SystemEventLog
+    automated: Automated
 
 
 def make_practice(word: str) -> Practice:
@@ -48,6 +50,7 @@ def make_practice(word: str) -> Practice:
     return Practice(
         organization, **team, template=template, patient=someone, enrollment=enrollment,
         blocked=blocked, log=log, event=event,
+        automated=automated(organization, someone, stuck, team["therapist"], word),
     )  # fmt: skip
 
 

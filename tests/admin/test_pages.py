@@ -97,7 +97,7 @@ def queries(client: Client, url: str) -> int:
         ("patients_patient_change", 15),
         ("journeys_enrollment_changelist", 9),
         ("journeys_journeylog_changelist", 11),
-        ("journeys_systemeventlog_changelist", 10),
+        ("journeys_systemeventlog_changelist", 11),
         ("journeys_journeytemplate_changelist", 8),
         ("accounts_user_changelist", 8),
     ],

@@ -9,11 +9,14 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
+from automation.models import DispatchDecision, StaffTask
+from kura import tenancy
 from kura.accounts.models import User
 from kura.admin.site import site
+from tests.admin import people
 from tests.admin.conftest import Practice, logged_in
 
-LOGIN, OK, NO, GONE = 302, 200, 403, 404
+LOGIN, OK, NO, GONE, SENT_ON = 302, 200, 403, 404, 302
 NOBODY = "anonymous"
 ROLES = (NOBODY, "viewer", "therapist", "manager", "foreign manager")
 
@@ -42,6 +45,31 @@ TABLE = {
     "journeys_systemeventlog_add": (LOGIN, NO, NO, NO, NO),
     "journeys_systemeventlog_delete": (LOGIN, NO, NO, NO, NO),
     "journeys_systemeventlog_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "journeys_systemeventlog_retry": (LOGIN, NO, OK, OK, GONE),
+    "journeys_systemeventlog_skip": (LOGIN, NO, OK, OK, GONE),
+    "journeys_systemeventlog_link": (LOGIN, NO, OK, OK, GONE),
+    "journeys_systemeventlog_replay": (LOGIN, NO, OK, OK, GONE),
+    "automation_stafftask_changelist": (LOGIN, OK, OK, OK, OK),
+    "automation_stafftask_change": (LOGIN, OK, OK, OK, GONE),
+    "automation_stafftask_done": (LOGIN, NO, OK, OK, GONE),
+    "automation_stafftask_add": (LOGIN, NO, NO, NO, NO),
+    "automation_stafftask_delete": (LOGIN, NO, NO, NO, NO),
+    "automation_stafftask_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "automation_message_changelist": (LOGIN, OK, OK, OK, OK),
+    "automation_message_change": (LOGIN, OK, OK, OK, GONE),
+    "automation_message_add": (LOGIN, NO, NO, NO, NO),
+    "automation_message_delete": (LOGIN, NO, NO, NO, NO),
+    "automation_message_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "automation_rulerun_changelist": (LOGIN, OK, OK, OK, OK),
+    "automation_rulerun_change": (LOGIN, SENT_ON, SENT_ON, SENT_ON, GONE),
+    "automation_rulerun_add": (LOGIN, NO, NO, NO, NO),
+    "automation_rulerun_delete": (LOGIN, NO, NO, NO, NO),
+    "automation_rulerun_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "automation_automationrule_changelist": (LOGIN, OK, OK, OK, OK),
+    "automation_automationrule_change": (LOGIN, OK, OK, OK, GONE),
+    "automation_automationrule_add": (LOGIN, NO, NO, NO, NO),
+    "automation_automationrule_delete": (LOGIN, NO, NO, NO, NO),
+    "automation_automationrule_history": (LOGIN, GONE, GONE, GONE, GONE),
     "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_journeytemplate_add": (LOGIN, NO, NO, OK, OK),
@@ -87,6 +115,10 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "journeys_journeylog": practice.log.pk,
         "journeys_systemeventlog": practice.event.pk,
         "journeys_journeytemplate": practice.template.pk,
+        "automation_stafftask": practice.automated.task.pk,
+        "automation_message": practice.automated.message.pk,
+        "automation_rulerun": practice.automated.run.pk,
+        "automation_automationrule": practice.automated.rule.pk,
         "accounts_user": practice.viewer.pk,
         "accounts_organization": practice.organization.pk,
     }
@@ -94,6 +126,11 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "patients_patient_enroll": {"patient_id": practice.patient.pk},
         "journeys_enrollment_move": {"enrollment_id": practice.enrollment.pk},
         "journeys_enrollment_unblock": {"enrollment_id": practice.blocked.pk},
+        "journeys_systemeventlog_retry": {"event_id": practice.automated.dead.pk},
+        "journeys_systemeventlog_skip": {"event_id": practice.automated.dead.pk},
+        "journeys_systemeventlog_link": {"event_id": practice.automated.unmatched.pk},
+        "journeys_systemeventlog_replay": {"event_id": practice.automated.refused.pk},
+        "automation_stafftask_done": {"task_id": practice.automated.task.pk},
         "auth_user_password_change": {"id": practice.viewer.pk},
         "app_list": {"app_label": "journeys"},
         "password_change": {},
@@ -163,11 +200,21 @@ def url_with_unknown_id(name: str, practice: Practice) -> str:
 
 
 @pytest.mark.parametrize("verb", ["add", "change", "delete"])
-@pytest.mark.parametrize("model", ["journeylog", "systemeventlog", "enrollment"])
-def test_nobody_writes_the_logs_by_hand(ours, model, verb):
+@pytest.mark.parametrize(
+    "model",
+    [
+        "journeys_journeylog",
+        "journeys_systemeventlog",
+        "journeys_enrollment",
+        "automation_message",
+        "automation_automationrule",
+        "automation_stafftask",
+    ],
+)
+def test_nobody_writes_by_hand_what_the_system_writes(ours, model, verb):
     client = logged_in(ours.manager)
 
-    response = client.post(url_of(f"journeys_{model}_{verb}", ours), {"to_stage": "CONFIRMED"})
+    response = client.post(url_of(f"{model}_{verb}", ours), {"to_stage": "CONFIRMED"})
 
     assert response.status_code == NO
 
@@ -179,6 +226,49 @@ def test_a_viewer_cannot_move_unblock_enroll_or_save_by_hand(ours):
                  "patients_patient_enroll", "patients_patient_change"):  # fmt: skip
         response = client.post(url_of(name, ours), {"to_stage": "CONFIRMED", "journey": "retreat"})
         assert response.status_code == NO, name
+
+
+DECIDING = ("retry", "skip", "link", "replay")
+
+
+@pytest.mark.parametrize("verb", DECIDING)
+def test_a_viewer_cannot_decide_about_an_event_by_hand(ours, verb):
+    url = url_of(f"journeys_systemeventlog_{verb}", ours)
+
+    response = logged_in(ours.viewer).post(
+        url, {"reason": "una razón muy larga", "patient": ours.patient.pk}
+    )
+
+    assert response.status_code == NO
+    with tenancy.every_organization():
+        assert not DispatchDecision.objects.exists()
+
+
+def test_another_practices_manager_decides_nothing_by_hand(ours, theirs):
+    client = logged_in(theirs.manager)
+    fields = {"reason": "una razón muy larga", "patient": theirs.patient.pk}
+
+    names = [*(f"journeys_systemeventlog_{verb}" for verb in DECIDING), "automation_stafftask_done"]
+    answers = {name: client.post(url_of(name, ours), fields).status_code for name in names}
+
+    assert answers == dict.fromkeys(names, GONE)
+    with tenancy.every_organization():
+        assert not DispatchDecision.objects.exists()
+        assert not StaffTask.objects.filter(done_by=theirs.manager).exists()
+
+
+def test_platform_staff_reads_every_page_of_automation(ours, theirs):
+    client = logged_in(people.person(None, "", is_superuser=True))
+    reading = [
+        name
+        for name, row in TABLE.items()
+        if name.startswith(("automation_", "journeys_systemeventlog_")) and row[1] == OK
+    ]
+
+    got = {url_of(name, one): client.get(url_of(name, one)).status_code
+           for name in reading for one in (ours, theirs)}  # fmt: skip
+
+    assert set(got.values()) == {OK}
 
 
 def test_a_refusal_tells_whom_to_ask_and_no_names(ours):

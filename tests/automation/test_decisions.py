@@ -10,6 +10,7 @@ from automation.models import DispatchDecision, EventDispatch, StaffTask
 from automation.services.decisions import link, replay, skip
 from automation.services.staff_tasks import complete
 from journeys.models import SystemEventLog
+from kura import tenancy
 from tests.automation.practice import API
 from tests.factories import PatientFactory, a_user
 
@@ -72,4 +73,7 @@ def test_a_task_is_done_once_by_whoever_was_first(organization, task, therapist)
 def test_a_viewer_and_another_practice_cannot_end_a_task(other_organization, task, viewer):
     with pytest.raises(errors.TaskNotPermitted):
         complete(task_id=task.pk, user=viewer)
+    with tenancy.scope(other_organization), pytest.raises(errors.TaskNotFound):
+        complete(task_id=task.pk, user=a_user(other_organization, "manager"))
+
     assert StaffTask.objects.get().done_at is None

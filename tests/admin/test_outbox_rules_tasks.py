@@ -1,0 +1,162 @@
+"""Messages, rules and tasks: read in words, and a task ended once."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from automation.models import StaffTask
+from automation.services.staff_tasks import complete
+from kura import tenancy
+from tests.admin import people
+from tests.admin.automated import CONFIRM, message, rule
+from tests.admin.conftest import logged_in
+
+TASKS = "admin:automation_stafftask_changelist"
+
+
+@pytest.fixture
+def client(ours) -> Client:
+    return logged_in(ours.therapist)
+
+
+def read(client: Client, url: str) -> str:
+    return client.get(url).content.decode()
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_message_is_on_its_page_alone_and_nothing_in_it_is_markup(client, ours):
+    listed = read(client, reverse("admin:automation_message_changelist"))
+    page = read(
+        client, reverse("admin:automation_message_change", args=[ours.automated.message.pk])
+    )
+
+    assert "Asunto Om" in listed
+    assert "om@example.org" in listed
+    assert "Gracias" not in listed
+    assert "&lt;b&gt;Gracias&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [("failed", "Falló"), ("unknown", "Quizá enviado"), ("sent", "Enviado")]
+)
+def test_messages_are_found_by_their_state(client, ours, state, word):
+    with tenancy.scope(ours.organization):
+        wanted = message(ours.automated.ran, ours.automated.rule, "otra", state=state,
+                         action_index=1, last_error="worker_died")  # fmt: skip
+
+    response = client.get(reverse("admin:automation_message_changelist"), {"state": state})
+
+    assert [row.pk for row in response.context["cl"].result_list] == [wanted.pk]
+    assert word in response.content.decode()
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_read_in_words_with_its_versions_and_runs(client, ours):
+    page = read(
+        client, reverse("admin:automation_automationrule_change", args=[ours.automated.rule.pk])
+    )
+
+    assert "Análisis de riesgo terminado" in page
+    assert "Nivel de riesgo es alto y hay datos de nombre" in page
+    assert "etapa en «Retiro Om» es Pendiente de pago" in page
+    assert "Registrar el evento «Note»" in page
+    assert "Versión 1" in page
+    assert f"#run-{ours.automated.run.pk}" in page
+
+
+def test_the_list_counts_what_each_rule_did_lately(client, ours):
+    page = read(client, reverse("admin:automation_automationrule_changelist"))
+
+    assert "Se ejecutó: 1" in page
+    assert "Rechazado: 1" in page
+    assert "Falló: 1" in page
+
+
+def test_a_rule_with_a_time_limit_says_it(client, ours):
+    late = rule(ours.organization, "tarde", "JOURNEY_STAGE_TIMEOUT", CONFIRM, max_hours="1.5",
+                journey_key="retreat", stage="AWAITING_PAYMENT")  # fmt: skip
+
+    page = read(client, reverse("admin:automation_automationrule_change", args=[late.pk]))
+
+    assert "1,5 h en «Pendiente de pago»" in page
+
+
+def test_runs_are_found_by_their_outcome_and_by_their_rule(client, ours):
+    url = reverse("admin:automation_rulerun_changelist")
+
+    refused = client.get(url, {"outcome": "refused"}).context["cl"].result_list
+    of_rule = client.get(url, {"rule__id__exact": str(ours.automated.rule.pk)})
+
+    assert [row.event_id for row in refused] == [ours.automated.refused.pk]
+    assert [row.pk for row in of_rule.context["cl"].result_list] == [ours.automated.run.pk]
+
+
+# --- tasks --------------------------------------------------------------------------------------
+
+
+def done_url(task: StaffTask) -> str:
+    return reverse("admin:automation_stafftask_done", args=[task.pk])
+
+
+def test_open_tasks_come_first_and_the_next_due_before_the_others(client, ours):
+    with tenancy.scope(ours.organization):
+        for text, fields in {
+            "hecha": {"done_at": timezone.now(), "done_by": ours.manager},
+            "urgente": {"due_at": timezone.now()},
+        }.items():
+            StaffTask.objects.create(
+                organization=ours.organization, kind="rule", text=text, **fields
+            )
+
+    response = client.get(reverse(TASKS))
+
+    shown = [row.text for row in response.context["cl"].result_list]
+    assert shown[0] == "urgente"
+    assert shown[-1] == "hecha"
+    assert "Manager Om" in response.content.decode()
+
+
+def test_a_task_is_done_once_and_names_who_did_it(client, ours):
+    task = ours.automated.task
+    assert "Nadie" not in read(client, done_url(task))
+
+    answers = [client.post(done_url(task)) for _ in range(2)]
+
+    assert [answer["Location"] for answer in answers] == [reverse(TASKS)] * 2
+    with tenancy.scope(ours.organization):
+        assert StaffTask.objects.get(pk=task.pk).done_by == ours.therapist
+
+
+def test_who_comes_second_to_a_task_is_told_who_did_it(client, ours):
+    with tenancy.scope(ours.organization):
+        complete(task_id=ours.automated.task.pk, user=ours.manager)
+
+    answers = [
+        client.get(done_url(ours.automated.task)),
+        client.post(done_url(ours.automated.task)),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert "Manager Om ya marcó esta tarea como hecha" in answers[1].content.decode()
+
+
+def test_my_tasks_are_those_that_name_me(client, ours):
+    response = client.get(reverse(TASKS), {"whose": "me"})
+    other = logged_in(people.person(ours.organization, "therapist"))
+
+    assert ours.automated.task.pk in [row.pk for row in response.context["cl"].result_list]
+    assert list(other.get(reverse(TASKS), {"whose": "me"}).context["cl"].result_list) == []
+
+
+def test_a_viewer_reads_tasks_and_is_offered_nothing_to_end(ours):
+    page = read(logged_in(ours.viewer), reverse(TASKS))
+
+    assert "Llama a Om" in page
+    assert done_url(ours.automated.task) not in page
