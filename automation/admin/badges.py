@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from automation.models.dispatch import DispatchStatus, EventDispatch
 from automation.models.message import Message, MessageState
 from automation.models.rule import AutomationRule
-from automation.models.run import RuleRun, RunStatus
+from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
 from journeys.admin.badges import Badge
 
@@ -54,12 +54,11 @@ _RESULT: Final[dict[bool | None, tuple[str, Promise]]] = {
 def of_event(place: EventDispatch | None) -> Badge:
     if place is None:
         return Badge("closed", _("Only kept"))
-    status = DispatchStatus(place.status)
+    return of_status(DispatchStatus(place.status))
+
+
+def of_status(status: DispatchStatus) -> Badge:
     return Badge(_EVENT[status], str(status.label))
-
-
-def of_run(run: RuleRun) -> Badge:
-    return of_outcome(RunStatus(run.status))
 
 
 def of_outcome(status: RunStatus) -> Badge:

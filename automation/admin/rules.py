@@ -19,7 +19,7 @@ from automation.admin import badges
 from automation.admin.runs import runs_of
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
-from automation.selectors.rule_words import RuleWords, rule_words
+from automation.sentences import RuleWords, words_of_rule
 from journeys.admin import badges as journey_badges
 from journeys.admin.filters import LogJourneyFilter
 from journeys.selectors.history import definitions_by_key, event_label
@@ -69,7 +69,7 @@ class RuleAdmin(ReadOnlyAdmin):
     def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:  # noqa: ARG002
         practice = Practice(organization=obj.organization)
         return {
-            "words": rule_words(obj.definition, practice),
+            "words": words_of_rule(obj.definition, practice),
             "versions": _versions(obj, practice),
             "runs": runs_of(obj.pk, SHOWN_RUNS),
         }
@@ -103,6 +103,6 @@ def _counts(rules: list[Any]) -> dict[tuple[Any, str], int]:
 def _versions(rule: AutomationRule, practice: Practice) -> list[VersionLine]:
     versions = RuleVersion.objects.filter(rule=rule).select_related("published_by")
     return [
-        VersionLine(one, rule_words(one.definition, practice), one.version == rule.version)
+        VersionLine(one, words_of_rule(one.definition, practice), one.version == rule.version)
         for one in versions.order_by("-version")[:SHOWN_VERSIONS]
     ]

@@ -75,7 +75,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=_("outcome"))
     def outcome(self, row: RuleRun) -> str:
         why = error_words(row.error or _code_of_refusal(row.actions))
-        return two_lines(journey_badges.html(badges.of_run(row)), why)
+        return two_lines(journey_badges.html(badges.of_outcome(RunStatus(row.status))), why)
 
     @admin.display(description=_("event"))
     def event_name(self, row: RuleRun) -> str:

@@ -1,36 +1,58 @@
-"""An event as a person reads it: who told us, which rules listened, why they ran or not, and what
-came of it. Names are read for all rows at once, however many rules and effects there are.
+"""An event as its page shows it: the trace, with the names of people, stages and texts that a
+person who may see them reads, and with what that person may decide.
+
+`trace.py` tells why; here it gets names, for all rows at once, however many there are.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import QuerySet
+from django.utils.functional import Promise
 from django.utils.text import capfirst
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
+from automation.actions import ACTIONS
 from automation.actions.base import Practice
 from automation.models.dispatch import DispatchDecision, DispatchStatus, EventDispatch
 from automation.models.message import Message
-from automation.models.rule import RuleVersion
-from automation.models.run import RuleRun, RunStatus
+from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
-from automation.selectors.named_fields import label_of, named_fields, value_words
-from automation.selectors.rule_words import RuleWords, action_words, rule_words
+from automation.selectors.trace import (
+    ActionTold,
+    ConditionTold,
+    EventTold,
+    RunTold,
+    SilentRule,
+    Trace,
+    Why,
+    trace_of,
+)
 from automation.services.decisions import LINKED
+from automation.values import label_of, value_words
+from automation.vocabulary import practice_fields
 from automation.wording import error_words
 from journeys.event_types import event_type
 from journeys.models.event import SystemEventLog
 from journeys.models.log import JourneyLog
 from journeys.selectors.history import HistoryLine, history_lines, readable
-from kura.conditions import Leaf, describe_leaf
+from kura.conditions import FieldLookup
 
 MOST: Final = 50  # rows of one kind on a page; the budget of a chain is smaller
 _TOLD: Final = ("event.payload.", "events.")  # facts that are contents of events
+_TOOK_PART: Final = frozenset({RunStatus.DONE, RunStatus.REFUSED, RunStatus.FAILED})
+_WHY_SILENT: Final[Mapping[Why, Promise]] = {
+    Why.INACTIVE: gettext_lazy("It was switched off then."),
+    Why.LATER: gettext_lazy("It was made or switched on later."),
+    Why.OTHER_JOURNEY: gettext_lazy("It is about another journey."),
+    Why.NOT_YET: gettext_lazy("It has not been asked yet."),
+    Why.UNHEARD: gettext_lazy("It was not asked then."),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +71,6 @@ class ConditionLine:
     """`value`: what it was at that moment; None when the reader may not see it."""
 
     words: str
-    name: str
     result: bool | None
     value: str | None
 
@@ -58,20 +79,17 @@ class ConditionLine:
 class ActionLine:
     """`why`: what was said then, or else what its code says in the reader's language."""
 
-    number: int
     words: str
     status: str
     why: str
     move: HistoryLine | None
-    event_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunLine:
     """`unmet`: the first condition that kept the rule from running."""
 
-    run: RuleRun
-    rule: RuleWords
+    run: RunTold
     conditions: list[ConditionLine]
     unmet: ConditionLine | None
     actions: list[ActionLine]
@@ -79,7 +97,13 @@ class RunLine:
 
     @property
     def took_part(self) -> bool:
-        return self.run.status in {RunStatus.DONE, RunStatus.REFUSED, RunStatus.FAILED}
+        return self.run.status in _TOOK_PART
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SilentLine:
+    rule: SilentRule
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,12 +125,13 @@ class EventPage:
     place: EventDispatch | None
     journey: str
     runs: list[RunLine]
+    silent: list[SilentLine]
     moves: list[HistoryLine]
     messages: list[Message]
     tasks: list[StaffTask]
     decisions: list[DispatchDecision]
     before: list[SystemEventLog]
-    children: list[SystemEventLog]
+    children: tuple[EventTold, ...]
     sees_contents: bool
     contents: list[Told] | None
     payload: Mapping[str, Any]
@@ -143,7 +168,8 @@ def whole_events() -> QuerySet[SystemEventLog]:
 
 
 def event_page(event: SystemEventLog, sight: Sight) -> EventPage:
-    """`event` is one of `whole_events()`."""
+    """`event` is one of `whole_events()`. Needs a tenant scope."""
+    trace = trace_of(event.pk)
     practice = Practice(organization=event.organization)
     logs = readable(JourneyLog.objects.filter(trigger_event=event)).order_by("id")[:MOST]
     moves = history_lines(list(logs))
@@ -153,7 +179,8 @@ def event_page(event: SystemEventLog, sight: Sight) -> EventPage:
         event=event,
         place=getattr(event, "dispatch", None),
         journey=journey.name if journey else (event.journey_key or ""),
-        runs=_runs(event, practice, sight, {line.log.pk: line for line in moves}),
+        runs=_runs(trace, practice, sight, {line.log.pk: line for line in moves}),
+        silent=[SilentLine(rule=one, why=str(_WHY_SILENT[one.why])) for one in trace.silent],
         moves=moves,
         messages=list(Message.objects.filter(event=event).order_by("created_at")[:MOST]),
         tasks=list(StaffTask.objects.filter(event=event).order_by("created_at")[:MOST]),
@@ -161,7 +188,7 @@ def event_page(event: SystemEventLog, sight: Sight) -> EventPage:
             DispatchDecision.objects.filter(event=event).select_related("decided_by")[:MOST]
         ),
         before=_before(event),
-        children=_children(event),
+        children=trace.followed,
         sees_contents=sight.contents,
         contents=_told(event, practice) if sight.contents and contents else None,
         payload=contents.payload if sight.contents and contents else {},
@@ -182,11 +209,6 @@ def _before(event: SystemEventLog) -> list[SystemEventLog]:
     return found
 
 
-def _children(event: SystemEventLog) -> list[SystemEventLog]:
-    below = _of_root(event).filter(depth=event.depth + 1, parent_event_id=event.pk)
-    return list(below.select_related("dispatch").order_by("id")[:MOST])
-
-
 def _of_root(event: SystemEventLog) -> QuerySet[SystemEventLog]:
     """Through the index, which covers what has a cause; the root itself by its key."""
     root = event.root_event_id or event.pk
@@ -196,7 +218,7 @@ def _of_root(event: SystemEventLog) -> QuerySet[SystemEventLog]:
 
 def _told(event: SystemEventLog, practice: Practice) -> list[Told]:
     payload = event.payload_row.payload
-    field_at = named_fields(event.event_type, practice.journeys, event.journey_key or "")
+    field_at = practice_fields(event.event_type, event.journey_key or "", practice)
     named = [name for name in event_type(event.event_type).payload if name in payload]
     fields = [(name, field_at(f"event.payload.{name}")) for name in named]
     return [
@@ -209,82 +231,50 @@ def _told(event: SystemEventLog, practice: Practice) -> list[Told]:
 
 
 def _runs(
-    event: SystemEventLog, practice: Practice, sight: Sight, moves: Mapping[int, HistoryLine]
+    trace: Trace, practice: Practice, sight: Sight, moves: Mapping[int, HistoryLine]
 ) -> list[RunLine]:
     """What ran first, then what did not match."""
-    runs = list(RuleRun.objects.filter(event=event).select_related("rule"))
-    ran_as = _definitions(runs)
-    lines = [_run(run, ran_as[run.pk], practice, sight, moves) for run in runs]
-    return sorted(lines, key=lambda line: (not line.took_part, line.run.started_at))
-
-
-def _definitions(runs: Sequence[RuleRun]) -> dict[uuid.UUID, dict[str, Any]]:
-    """By run: the version that it ran, or what the rule is now if that was never published."""
-    ran = RuleVersion.objects.filter(
-        rule__in={run.rule_id for run in runs}, version__in={run.rule_version for run in runs}
-    )
-    kept = {(one.rule_id, one.version): one.definition for one in ran}
-    return {
-        run.pk: kept.get((run.rule_id, run.rule_version)) or run.rule.definition for run in runs
-    }
+    fields = practice_fields(trace.event.type, trace.event.journey_key, practice)
+    lines = [_run(run, fields, practice, sight, moves) for run in trace.runs]
+    return sorted(lines, key=lambda line: not line.took_part)
 
 
 def _run(
-    run: RuleRun,
-    definition: dict[str, Any],
+    run: RunTold,
+    fields: FieldLookup,
     practice: Practice,
     sight: Sight,
     moves: Mapping[int, HistoryLine],
 ) -> RunLine:
-    conditions = [_condition(leaf, definition, practice, sight) for leaf in run.conditions]
-    unmet = (one for one in conditions if one.result is not True)
     return RunLine(
         run=run,
-        rule=rule_words(definition, practice),
-        conditions=conditions,
-        unmet=next(unmet, None) if run.matched is not True else None,
-        actions=_actions(run, definition, practice, moves),
+        conditions=[_condition(one, fields, sight) for one in run.conditions],
+        unmet=_condition(run.failed_on, fields, sight) if run.failed_on else None,
+        actions=[_action(one, practice, moves) for one in run.actions],
         error=error_words(run.error),
     )
 
 
-def _condition(
-    leaf: dict[str, Any], definition: dict[str, Any], practice: Practice, sight: Sight
-) -> ConditionLine:
-    key = definition.get("journey_key") or ""
-    field = named_fields(definition["trigger_event"], practice.journeys, key)(leaf["field"])
-    asked = Leaf(leaf["pointer"], leaf["field"], leaf["op"], leaf["expected"])
+def _condition(told: ConditionTold, fields: FieldLookup, sight: Sight) -> ConditionLine:
+    seen = sight.of(told.field)
     return ConditionLine(
-        words=capfirst(describe_leaf(asked, field)),
-        name=capfirst(label_of(field, leaf["field"])),
-        result=leaf["result"],
-        value=value_words(leaf["actual"], field) if sight.of(leaf["field"]) else None,
+        words=capfirst(told.words),
+        result=told.result,
+        value=value_words(told.actual, fields(told.field)) if seen else None,
     )
 
 
-def _actions(
-    run: RuleRun,
-    definition: dict[str, Any],
-    practice: Practice,
-    moves: Mapping[int, HistoryLine],
-) -> list[ActionLine]:
-    wanted = definition["actions"] or []
-    return [
-        ActionLine(
-            number=place + 1,
-            words=action_words(wanted[place] if place < len(wanted) else None, practice),
-            status=told["status"],
-            why=_why(told, practice),
-            move=moves.get(told.get("log_id", 0)),
-            event_id=told.get("event_id", ""),
-        )
-        for place, told in enumerate(run.actions)
-    ]
+def _action(told: ActionTold, practice: Practice, moves: Mapping[int, HistoryLine]) -> ActionLine:
+    is_known = told.type in ACTIONS and told.words != told.type
+    return ActionLine(
+        words=capfirst(told.words) if is_known else _("An action that cannot be read."),
+        status=told.status,
+        why=_why(told, practice),
+        move=moves.get(told.refs.get("log_id", 0)),
+    )
 
 
-def _why(told: dict[str, Any], practice: Practice) -> str:
+def _why(told: ActionTold, practice: Practice) -> str:
     """The words of that moment know more (which condition, which stage), in one language."""
-    said: str = told.get("words", "")
-    if said and (get_language() or "").startswith(practice.organization.language):
-        return said
-    return error_words(told.get("error_code") or "")
+    same = (get_language() or "").startswith(practice.organization.language)
+    return told.error_words if told.error_words and same else error_words(told.error_code)

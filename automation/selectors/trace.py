@@ -21,7 +21,7 @@ from automation.models.message import Message
 from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion, SwitchKind
 from automation.models.run import RuleRun, RunStatus
 from automation.models.staff_task import StaffTask
-from automation.sentences import action_words, readable_condition
+from automation.sentences import action_words, if_words, readable_condition
 from automation.vocabulary import practice_fields
 from journeys.event_types import event_type
 from journeys.models.event import SystemEventLog
@@ -83,7 +83,10 @@ class ActionTold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunTold:
-    """One rule against the event. `failed_on`: the first condition that did not hold."""
+    """One rule against the event. `failed_on`: the first condition that did not hold.
+
+    `only_if`: all conditions of that version in one sentence, with their ands and ors.
+    """
 
     id: uuid.UUID
     rule_id: uuid.UUID
@@ -92,6 +95,7 @@ class RunTold:
     status: str
     label: str
     matched: bool | None
+    only_if: str
     conditions: tuple[ConditionTold, ...]
     failed_on: ConditionTold | None
     actions: tuple[ActionTold, ...]
@@ -235,6 +239,7 @@ def _run(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> RunTold:
         status=run.status,
         label=str(RunStatus(run.status).label),
         matched=run.matched,
+        only_if=if_words(said, practice),
         conditions=conditions,
         failed_on=None if run.matched else next(failed, None),
         actions=tuple(_actions(run, said, practice)),

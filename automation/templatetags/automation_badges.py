@@ -8,10 +8,10 @@ from __future__ import annotations
 from django import template
 
 from automation.admin import badges
-from automation.models.dispatch import EventDispatch
+from automation.models.dispatch import DispatchStatus, EventDispatch
 from automation.models.message import Message
 from automation.models.rule import AutomationRule
-from automation.models.run import RuleRun
+from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
 from automation.wording import error_words, source_words
 from journeys.admin.badges import Badge
@@ -29,8 +29,13 @@ def event_badge(event: SystemEventLog) -> dict[str, Badge]:
 
 
 @register.inclusion_tag(_BADGE)
-def run_badge(run: RuleRun) -> dict[str, Badge]:
-    return {"badge": badges.of_run(run)}
+def run_badge(status: str) -> dict[str, Badge]:
+    return {"badge": badges.of_outcome(RunStatus(status))}
+
+
+@register.inclusion_tag(_BADGE)
+def status_badge(status: str) -> dict[str, Badge]:
+    return {"badge": badges.of_status(DispatchStatus(status))}
 
 
 @register.inclusion_tag(_BADGE)

@@ -404,7 +404,7 @@ def test_an_event_asks_the_same_number_of_times_however_much_came_of_it(ours):
     told = crowd(ours)
 
     assert queries(client, page_of(told)) <= few
-    assert few <= 20
+    assert few <= 24
 
 
 def test_a_rule_asks_the_same_number_of_times_however_often_it_ran(ours):

@@ -58,16 +58,20 @@ def test_messages_are_found_by_their_state(client, ours, state, word):
 # --- rules --------------------------------------------------------------------------------------
 
 
-def test_a_rule_is_read_in_words_with_its_versions_and_runs(client, ours):
+@pytest.fixture
+def reader(ours) -> Client:
+    return logged_in(people.person(ours.organization, "viewer", language="en"))
+
+
+def test_a_rule_is_read_in_words_with_its_versions_and_runs(reader, ours):
     page = read(
-        client, reverse("admin:automation_automationrule_change", args=[ours.automated.rule.pk])
+        reader, reverse("admin:automation_automationrule_change", args=[ours.automated.rule.pk])
     )
 
-    assert "Análisis de riesgo terminado" in page
-    assert "Nivel de riesgo es alto y hay datos de nombre" in page
-    assert "etapa en «Retiro Om» es Pendiente de pago" in page
-    assert "Registrar el evento «Note»" in page
-    assert "Versión 1" in page
+    assert "When risk analysis completed, if risk level is high and " in page
+    assert "stage in “Retiro Om” is Awaiting payment" in page
+    assert "Record the event “Note”" in page
+    assert "Version 1" in page
     assert f"#run-{ours.automated.run.pk}" in page
 
 
@@ -79,13 +83,13 @@ def test_the_list_counts_what_each_rule_did_lately(client, ours):
     assert "Falló: 1" in page
 
 
-def test_a_rule_with_a_time_limit_says_it(client, ours):
+def test_a_rule_with_a_time_limit_says_it(reader, ours):
     late = rule(ours.organization, "tarde", "JOURNEY_STAGE_TIMEOUT", CONFIRM, max_hours="1.5",
                 journey_key="retreat", stage="AWAITING_PAYMENT")  # fmt: skip
 
-    page = read(client, reverse("admin:automation_automationrule_change", args=[late.pk]))
+    page = read(reader, reverse("admin:automation_automationrule_change", args=[late.pk]))
 
-    assert "1,5 h en «Pendiente de pago»" in page
+    assert "1.5 h have passed in “Awaiting payment” of “Retiro Om”" in page
 
 
 def test_runs_are_found_by_their_outcome_and_by_their_rule(client, ours):

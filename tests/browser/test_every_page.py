@@ -21,6 +21,7 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
 at_full_size = pytest.mark.skipif(not FULL, reason="the other half runs in `dev.py soak`")
 MANAGER = 3  # the column of the table
+LINKING = "journeys_systemeventlog_link"
 
 
 def pages_of(practice: Practice) -> dict[str, str]:
@@ -28,7 +29,15 @@ def pages_of(practice: Practice) -> dict[str, str]:
     open_to_manager = [name for name, row in TABLE.items() if row[MANAGER] == OK]
     pages = {name: url_of(name, practice) for name in open_to_manager if name != "jsi18n"}
     refused = next(name for name, row in TABLE.items() if row[MANAGER] == NO)
-    return pages | {"not found": "/admin/nothing/", "refused": url_of(refused, practice)}
+    shown = {
+        f"event {name}": reverse(
+            "admin:journeys_systemeventlog_change", args=[getattr(practice.automated, name).pk]
+        )
+        for name in ("ran", "refused", "dead", "unmatched")
+    }
+    skip = reverse("admin:journeys_systemeventlog_skip", args=[practice.automated.unmatched.pk])
+    more = shown | {"skip unmatched": skip, "search": f"{url_of(LINKING, practice)}?q=om"}
+    return pages | more | {"not found": "/admin/nothing/", "refused": url_of(refused, practice)}
 
 
 def watch(page: Page) -> list[str]:
@@ -115,8 +124,21 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     page.click(".submit-row input")
     problems["many: result"] = violations(page)
 
+    for verb in ("retry", "skip", "replay"):
+        page.goto(url_of(f"journeys_systemeventlog_{verb}", ours))
+        page.click(".submit-row input")
+        page.wait_for_selector("#id_reason_error")
+        problems[f"{verb} with errors"] = violations(page)
+    page.goto(f"{url_of(LINKING, ours)}?q=om")
+    page.click(".submit-row input")
+    problems["link with errors"] = violations(page)
+    page.goto(url_of("journeys_systemeventlog_skip", ours))
+    page.locator("input[name=seen]").evaluate("field => field.value = crypto.randomUUID()")
+    page.click(".submit-row input")
+    problems["decision: conflict"] = violations(page)
+
     assert problems == {name: [] for name in problems}
-    assert len(problems) == 5
+    assert len(problems) == 10
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
