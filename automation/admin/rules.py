@@ -12,10 +12,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.actions.base import Practice
 from automation.admin import badges
+from automation.admin.links import two_lines
 from automation.admin.runs import runs_of
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
@@ -50,7 +52,7 @@ class VersionLine:
 
 
 class RuleAdmin(ReadOnlyAdmin):
-    list_display = ("name", "when", "journey", "active", "version", "lately")
+    list_display = ("name", "when_and_where", "active_and_version", "lately")
     list_filter = (ActiveFilter, LogJourneyFilter)
     ordering = ("trigger_event", "priority", "id")
     sortable_by = ()
@@ -75,16 +77,14 @@ class RuleAdmin(ReadOnlyAdmin):
         }
 
     @admin.display(description=_("when"))
-    def when(self, row: AutomationRule) -> str:
-        return event_label(row.trigger_event)
-
-    @admin.display(description=_("journey"))
-    def journey(self, row: AutomationRule) -> str:
-        return str(getattr(row, "journey_name", "")) or str(_("any journey"))
+    def when_and_where(self, row: AutomationRule) -> str:
+        journey = getattr(row, "journey_name", "") or _("any journey")
+        return two_lines(event_label(row.trigger_event), journey)
 
     @admin.display(description=_("state"))
-    def active(self, row: AutomationRule) -> str:
-        return journey_badges.html(badges.of_rule(row))
+    def active_and_version(self, row: AutomationRule) -> str:
+        version = gettext("version %(version)s") % {"version": row.version}
+        return two_lines(journey_badges.html(badges.of_rule(row)), version)
 
     @admin.display(description=_("last 30 days"))
     def lately(self, row: AutomationRule) -> str:
