@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from automation.models.message import REASONS
 from automation.sources import MONITOR, PATIENTS, RULES, TRANSITIONS, SourceKind
 from kura.errors import KuraError
 
@@ -45,7 +47,7 @@ _OWN: Final = {
 
 
 def is_known(code: str) -> bool:
-    return code in SENTENCES or code in _refusals()
+    return code in SENTENCES or code in REASONS or code in _refusals()
 
 
 def error_words(code: str) -> str:
@@ -54,6 +56,8 @@ def error_words(code: str) -> str:
         return ""
     if code in SENTENCES:
         return str(SENTENCES[code])
+    if code in REASONS:
+        return capfirst(str(REASONS[code])) + "."
     refusal = _refusals().get(code)
     if refusal is not None:
         return str(refusal())

@@ -6,6 +6,9 @@
     forms.py       the forms of these pages
     runs.py        what rules did, to read
     messages.py    the outbox, to read
+    resending.py   the page that sends a message again
+    sight.py       who sees the values of patients and the contents of events
+    links.py       links and cells of two lines, for the lists
     rules.py       the rules in words, their versions and their runs, to read
     tasks.py       what people must do, and the page that says it is done
 

@@ -138,7 +138,9 @@ class Here:
 
     @property
     def last(self) -> DispatchDecision | None:
-        return self.page.decisions[0] if self.page.decisions else None
+        """About the event itself; one about a message of it is another matter."""
+        about_it = (one for one in self.page.decisions if one.message_id is None)
+        return next(about_it, None)
 
     @property
     def overtaken(self) -> bool:

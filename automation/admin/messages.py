@@ -1,29 +1,32 @@
-"""The outbox, to read: what was told to whom, and what became of it. Nobody edits a message.
+"""The outbox, to read: what was told to whom, and what became of it. Nobody edits a message; one
+that failed, or perhaps arrived, can be sent again.
 
 The text stands on the message's own page alone.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, linebreaks
 from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin import badges
 from automation.admin.links import event_link, rule_link, two_lines
+from automation.admin.resending import may_resend, resend_page
 from automation.models.message import Message, MessageState
-from automation.wording import error_words
 from journeys.admin import badges as journey_badges
 from journeys.admin.enrollments import patient_link
 from kura.accounts.models import Language
-from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, moment
+from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
 
 
 class MessageStateFilter(KnownChoiceFilter):
@@ -48,6 +51,17 @@ class MessageAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     ordering = ("-created_at", "-id")
     sortable_by = ()
+    change_form_template = "kura/message.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site
+        again = site.admin_view(partial(resend_page, site))
+        own = path("<uuid:message_id>/resend/", again, name="automation_message_resend")
+        return [own, *super().get_urls()]
+
+    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        url = reverse("admin:automation_message_resend", args=[obj.pk])
+        return {"resend_url": url if may_resend(obj, editor_of(request)) else ""}
 
     def title_of(self, obj: Message) -> str:
         return obj.subject
@@ -90,7 +104,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("last problem"))
     def why(self, row: Message) -> str:
-        return error_words(row.last_error) or "–"
+        return capfirst(row.why) or "–"
 
     @admin.display(description=_("when"))
     def when(self, row: Message) -> str:

@@ -122,7 +122,7 @@ def automated(
             unmatched=unmatched,
             rule=noted,
             run=RuleRun.objects.get(rule=noted, event=ran),
-            message=message(ran, noted, word),
+            message=message(ran, noted, word, state="failed"),
             task=StaffTask.objects.create(
                 organization=organization,
                 patient=patient,
@@ -142,7 +142,7 @@ def message(event: SystemEventLog, cause: AutomationRule, word: str, **fields: A
         rule=cause,
         action_index=fields.pop("action_index", 0),
         audience="patient",
-        recipient=f"{word}@example.org".lower(),
+        recipient=fields.pop("recipient", f"{word}@example.org".lower()),
         language="es",
         subject=f"Asunto {word}",
         body=f"Hola {word}:\n\n<b>Gracias</b>",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automation.models import StaffTask
+from automation.models import DispatchDecision, Message, StaffTask
 from automation.services.staff_tasks import complete
 from kura import tenancy
 from tests.admin import people
@@ -47,12 +47,80 @@ def test_the_text_of_a_message_is_on_its_page_alone_and_nothing_in_it_is_markup(
 def test_messages_are_found_by_their_state(client, ours, state, word):
     with tenancy.scope(ours.organization):
         wanted = message(ours.automated.ran, ours.automated.rule, "otra", state=state,
-                         action_index=1, last_error="worker_died")  # fmt: skip
+                         action_index=1)  # fmt: skip
 
     response = client.get(reverse("admin:automation_message_changelist"), {"state": state})
 
-    assert [row.pk for row in response.context["cl"].result_list] == [wanted.pk]
+    assert wanted.pk in [row.pk for row in response.context["cl"].result_list]
+    assert {row.state for row in response.context["cl"].result_list} == {state}
     assert word in response.content.decode()
+
+
+REASON = "La paciente corrigió su dirección"
+
+
+def resend_url(sent) -> str:
+    return reverse("admin:automation_message_resend", args=[sent.pk])
+
+
+def correct_address(ours, email: str) -> None:
+    with tenancy.scope(ours.organization):
+        ours.patient.email = email
+        ours.patient.save(update_fields=["email"])
+
+
+def test_a_message_is_sent_again_once_to_the_address_of_today(client, ours):
+    correct_address(ours, "buena@example.org")
+    url = resend_url(ours.automated.message)
+    assert "buena@example.org" in read(client, url)
+
+    answers = [client.post(url, {"reason": REASON, "seen": ""}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    with tenancy.scope(ours.organization):
+        again = Message.objects.get(pk=ours.automated.message.pk)
+        kept = DispatchDecision.objects.get(kind="resend")
+    assert (again.state, again.recipient) == ("queued", "buena@example.org")
+    assert (kept.message_id, kept.decided_by, kept.reason) == (again.pk, ours.therapist, REASON)
+
+
+def test_sending_again_needs_a_reason_and_an_address(client, ours):
+    url = resend_url(ours.automated.message)
+
+    poor = client.post(url, {"reason": "Ok"}).content.decode()
+    nowhere = client.post(url, {"reason": REASON}).content.decode()
+
+    assert "al menos 10 caracteres" in poor
+    assert 'id="id_reason_error"' in nowhere
+    assert REASON in nowhere
+    with tenancy.scope(ours.organization):
+        assert Message.objects.get(pk=ours.automated.message.pk).state == "failed"
+
+
+def test_a_message_that_was_sent_cannot_be_sent_again(client, ours):
+    with tenancy.scope(ours.organization):
+        sent = message(ours.automated.ran, ours.automated.rule, "otra", state="sent",
+                       action_index=1)  # fmt: skip
+
+    answers = [client.get(resend_url(sent)), client.post(resend_url(sent), {"reason": REASON})]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert REASON in answers[1].content.decode()
+
+
+def test_a_decision_about_a_message_does_not_hinder_one_about_its_event(client, ours):
+    with tenancy.scope(ours.organization):
+        lost = message(ours.automated.dead, ours.automated.rule, "otra", state="failed")
+    correct_address(ours, "buena@example.org")
+    client.post(resend_url(lost), {"reason": REASON, "seen": ""})
+    skip = reverse("admin:journeys_systemeventlog_skip", args=[ours.automated.dead.pk])
+    form = client.get(skip).context["form"]
+
+    answer = client.post(skip, {"reason": REASON, "seen": form["seen"].value() or ""})
+
+    assert answer.status_code == 302
+    with tenancy.scope(ours.organization):
+        assert DispatchDecision.objects.filter(event=ours.automated.dead).count() == 2
 
 
 # --- rules --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
-from automation.models import DispatchDecision, StaffTask
+from automation.models import DispatchDecision, Message, StaffTask
 from kura import tenancy
 from kura.accounts.models import User
 from kura.admin.site import site
@@ -57,6 +57,7 @@ TABLE = {
     "automation_stafftask_history": (LOGIN, GONE, GONE, GONE, GONE),
     "automation_message_changelist": (LOGIN, OK, OK, OK, OK),
     "automation_message_change": (LOGIN, OK, OK, OK, GONE),
+    "automation_message_resend": (LOGIN, NO, OK, OK, GONE),
     "automation_message_add": (LOGIN, NO, NO, NO, NO),
     "automation_message_delete": (LOGIN, NO, NO, NO, NO),
     "automation_message_history": (LOGIN, GONE, GONE, GONE, GONE),
@@ -130,6 +131,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "journeys_systemeventlog_skip": {"event_id": practice.automated.dead.pk},
         "journeys_systemeventlog_link": {"event_id": practice.automated.unmatched.pk},
         "journeys_systemeventlog_replay": {"event_id": practice.automated.refused.pk},
+        "automation_message_resend": {"message_id": practice.automated.message.pk},
         "automation_stafftask_done": {"task_id": practice.automated.task.pk},
         "auth_user_password_change": {"id": practice.viewer.pk},
         "app_list": {"app_label": "journeys"},
@@ -248,13 +250,15 @@ def test_another_practices_manager_decides_nothing_by_hand(ours, theirs):
     client = logged_in(theirs.manager)
     fields = {"reason": "una razón muy larga", "patient": theirs.patient.pk}
 
-    names = [*(f"journeys_systemeventlog_{verb}" for verb in DECIDING), "automation_stafftask_done"]
+    names = [*(f"journeys_systemeventlog_{verb}" for verb in DECIDING), "automation_stafftask_done",
+             "automation_message_resend"]  # fmt: skip
     answers = {name: client.post(url_of(name, ours), fields).status_code for name in names}
 
     assert answers == dict.fromkeys(names, GONE)
     with tenancy.every_organization():
         assert not DispatchDecision.objects.exists()
         assert not StaffTask.objects.filter(done_by=theirs.manager).exists()
+        assert not Message.objects.filter(state="queued").exists()
 
 
 def test_platform_staff_reads_every_page_of_automation(ours, theirs):

@@ -124,11 +124,12 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     page.click(".submit-row input")
     problems["many: result"] = violations(page)
 
-    for verb in ("retry", "skip", "replay"):
-        page.goto(url_of(f"journeys_systemeventlog_{verb}", ours))
+    decided = [f"journeys_systemeventlog_{verb}" for verb in ("retry", "skip", "replay")]
+    for name in (*decided, "automation_message_resend"):
+        page.goto(url_of(name, ours))
         page.click(".submit-row input")
         page.wait_for_selector("#id_reason_error")
-        problems[f"{verb} with errors"] = violations(page)
+        problems[f"{name} with errors"] = violations(page)
     page.goto(f"{url_of(LINKING, ours)}?q=om")
     page.click(".submit-row input")
     problems["link with errors"] = violations(page)
@@ -138,7 +139,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     problems["decision: conflict"] = violations(page)
 
     assert problems == {name: [] for name in problems}
-    assert len(problems) == 10
+    assert len(problems) == 11
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
