@@ -38,7 +38,7 @@ from django_q.tasks import async_task
 
 from automation import schedules
 from automation.broker import OWN_QUEUE
-from automation.models.heartbeat import Heartbeat
+from automation.models.heartbeat import OF_ONE, SWEEP, Heartbeat
 from automation.services import heartbeats
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Limits:
 
 def instance_name() -> str:
     """At most 60 characters, and another one after each start."""
-    return f"{heartbeats.OF_ONE}{socket.gethostname()[:40]}:{os.getpid()}"
+    return f"{OF_ONE}{socket.gethostname()[:40]}:{os.getpid()}"
 
 
 # --- what the database knows ----------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Pulse(threading.Thread):
         self.cluster, self.limits = name, limits
         self.work, self.sweep = Seen(), Seen()
         self.answered = 0.0
-        self.has_failed = False
+        self.failure = ""  # kind of the last error, until the next answer
         self.back = 0.0  # since when it answers
         self.is_asking = threading.Event()
         self.is_leaving = threading.Event()
@@ -108,22 +108,21 @@ class Pulse(threading.Thread):
         try:
             ask()
         except Exception as error:  # noqa: BLE001  the edge: a pulse that ends would blind us
-            logger.debug("the database does not answer: %s", type(error).__name__)
-            self.has_failed = True
+            self.failure = type(error).__name__
             with contextlib.suppress(Exception):
                 connection.close()
             return False
         now = time.monotonic()
         if not self.is_answering:
             self.back = now
-        self.answered, self.has_failed = now, False
+        self.answered, self.failure = now, ""
         return True
 
     @property
     def is_answering(self) -> bool:
         """It may fail, which shows at once, or hang, which takes a while to be sure of."""
         is_recent = self.answered > 0 and time.monotonic() - self.answered < UNANSWERED
-        return is_recent and not self.has_failed
+        return is_recent and not self.failure
 
     def _begin(self) -> None:
         """A name can come again with a process number: what it left is not ours."""
@@ -131,10 +130,10 @@ class Pulse(threading.Thread):
         schedules.keep(now=timezone.now())
 
     def _ask(self) -> None:
-        names = [self.cluster, heartbeats.SWEEP]
+        names = [self.cluster, SWEEP]
         found = dict(Heartbeat.objects.filter(name__in=names).values_list("name", "at"))
         self.work.look(found.get(self.cluster))
-        self.sweep.look(found.get(heartbeats.SWEEP))
+        self.sweep.look(found.get(SWEEP))
         is_due = time.monotonic() - self.work.changed >= self.limits.beat
         if self.is_asking.is_set() and is_due:
             self._ask_for_a_sign()
@@ -192,9 +191,10 @@ class Supervisor:
 
     def _tell_of_database(self, pulse: Pulse) -> None:
         """Once per change; nothing is known before the first answer, or the first failure."""
-        is_answering = pulse.is_answering or not (pulse.answered or pulse.has_failed)
+        is_answering = pulse.is_answering or not (pulse.answered or pulse.failure)
         if is_answering != self.was_answering:
-            words = "answers again" if is_answering else "does not answer: waiting for it"
+            why = pulse.failure or "no reply"
+            words = "answers again" if is_answering else f"does not answer ({why}): waiting for it"
             logger.warning("the database %s", words)
         self.was_answering = is_answering
 
@@ -212,19 +212,29 @@ class Supervisor:
         return ""
 
     def _start(self, pulse: Pulse) -> None:
-        self.child = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_cluster", "--unsupervised"],
-            env={**os.environ, OWN_QUEUE: self.name, SUPERVISOR: str(os.getpid())},
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        """A session of its own: whatever becomes of the cluster can be ended as one group."""
         self.started = time.monotonic()
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        try:
+            self.child = subprocess.Popen(  # noqa: S603  our own program
+                [*command, "run_cluster", "--unsupervised"],
+                env={**os.environ, OWN_QUEUE: self.name, SUPERVISOR: str(os.getpid())},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:  # no memory or no process left: that may pass
+            logger.error("the cluster cannot be started: %s", error.strerror)  # noqa: TRY400
+            self._wait_before_next()
+            return
         pulse.is_asking.set()
         logger.info("cluster started, process %d", self.child.pid)
 
     def _replace(self, pulse: Pulse, *, patience: float) -> None:
         pulse.is_asking.clear()
         self._end_child(patience=patience)
+        self._wait_before_next()
+
+    def _wait_before_next(self) -> None:
         lived = time.monotonic() - self.started
         self.short_lives = self.short_lives + 1 if lived < SHORT_LIFE else 0
         wait = min(2.0 ** (self.short_lives - 1), LONGEST_WAIT) if self.short_lives else 0.0

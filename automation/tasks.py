@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_q.models import Task
 
 from automation import bell, dispatch, outbox, schedules
+from automation.models.heartbeat import SWEEP
 from automation.services import heartbeats
 from kura.errors import constraint_of
 
@@ -96,7 +97,7 @@ def beat() -> int:
 @task
 def sweep() -> int:
     """Each minute: whatever a lost bell left behind."""
-    heartbeats.note(heartbeats.SWEEP)
+    heartbeats.note(SWEEP)
     return _drain(seconds=BEAT_DRAIN, linger=0) + _deliver(seconds=BEAT_DRAIN, linger=0)
 
 

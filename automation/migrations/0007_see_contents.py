@@ -9,7 +9,7 @@ CONTENTS = ["journeys.systemeventpayload.view_systemeventpayload"]
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("automation", "0008_moves_are_events"),
+        ("automation", "0006_moves_are_events"),
         ("journeys", "0003_roles"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]

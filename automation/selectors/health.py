@@ -12,9 +12,8 @@ from typing import Final
 from django.db.models import Count, Q
 
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
-from automation.models.heartbeat import Heartbeat
+from automation.models.heartbeat import CLUSTER, OF_ONE, Heartbeat
 from automation.models.message import Message, MessageState
-from automation.services.heartbeats import CLUSTER, OF_ONE
 
 SILENT_AFTER: Final = timedelta(minutes=3)  # by then a supervisor has replaced what was silent
 RECENT: Final = timedelta(days=7)  # failed messages that are still worth a look

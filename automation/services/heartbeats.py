@@ -1,7 +1,6 @@
 """Signs of life, written by whoever has just done something.
 
-`cluster` is the last work of any cluster, `cluster:<host>:<pid>` that of one supervisor's cluster,
-`sweep` the last time the schedules called. Nothing is written by merely being there.
+Nothing is written by merely being there.
 """
 
 from __future__ import annotations
@@ -14,11 +13,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from automation.broker import own_queue
-from automation.models.heartbeat import Heartbeat
+from automation.models.heartbeat import CLUSTER, OF_ONE, Heartbeat
 
-CLUSTER: Final = "cluster"
-SWEEP: Final = "sweep"
-OF_ONE: Final = f"{CLUSTER}:"
 FORGOTTEN: Final = timedelta(hours=1)  # a cluster that was killed and never came back
 
 

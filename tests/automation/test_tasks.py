@@ -17,7 +17,6 @@ from django_q.tasks import async_task
 from automation import bell, dispatch, tasks
 from automation.broker import OWN_QUEUE, AtMostOnce
 from automation.models import Heartbeat
-from automation.services import heartbeats
 
 
 @pytest.fixture
@@ -136,12 +135,3 @@ def test_tidy_bounds_what_django_q_would_keep_for_ever(db, monkeypatch):
 
 def test_no_row_is_kept_for_a_task_that_went_well():
     assert Conf.SAVE_LIMIT < 0
-
-
-def test_a_name_fits_its_column_and_is_this_process_alone(monkeypatch):
-    from automation import cluster  # noqa: PLC0415  pulls in the whole of django-q2's cluster
-
-    monkeypatch.setattr("socket.gethostname", lambda: "h" * 64)
-
-    assert len(cluster.instance_name()) <= Heartbeat._meta.get_field("name").max_length
-    assert cluster.instance_name().startswith(heartbeats.OF_ONE)

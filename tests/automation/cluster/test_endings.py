@@ -6,8 +6,12 @@ import signal
 
 import pytest
 
+from automation.cluster import instance_name
 from automation.models import Heartbeat
-from tests.automation.cluster.conftest import within
+from journeys.models import JourneyLog
+from tests.automation.cluster.conftest import patients_in, within
+from tests.automation.practice import a_rule, move, tell
+from tests.sizes import sized
 
 pytestmark = pytest.mark.soak
 
@@ -16,15 +20,30 @@ def is_alive() -> bool:
     return Heartbeat.objects.filter(name__startswith="cluster:").exists()
 
 
-def test_sigterm_ends_a_cluster_and_takes_back_its_sign_of_life(start_cluster):
-    cluster = start_cluster()
-    assert within(20, is_alive)
+def test_sigterm_ends_a_cluster_in_the_middle_of_its_work_and_nothing_is_lost_or_doubled(
+    practice, start_cluster
+):
+    a_rule(practice, "PAYMENT_SUCCEEDED", move("intake", "CONFIRMED"))
+    people = patients_in(practice, sized(reduced=20, full=500))
+    told = [tell(patient, "PAYMENT_SUCCEEDED", str(patient.pk)).event_id for patient in people]
+    first = start_cluster()
+    assert within(30, effects)
 
-    assert cluster.stop() == 0
+    assert first.stop() == 0
 
-    assert cluster.leaves_nothing()
+    assert first.leaves_nothing()
     assert not is_alive()
     assert Heartbeat.objects.filter(name="cluster").exists()
+
+    start_cluster()
+
+    assert within(60, lambda: len(effects()) == len(told))
+    assert sorted(effects()) == sorted(told)
+
+
+def effects() -> list[object]:
+    rows = JourneyLog.objects.filter(to_stage="CONFIRMED")
+    return list(rows.values_list("trigger_event_id", flat=True))
 
 
 def test_nobody_outlives_a_supervisor_or_a_leader_that_is_killed(start_cluster):
@@ -55,3 +74,10 @@ def test_a_cluster_that_is_stopped_but_not_dead_is_replaced_by_force(start_clust
     assert within(40, lambda: not set(frozen) & set(cluster.workers()))
     assert within(40, lambda: len(cluster.workers()) == 2)
     assert "is replaced" in cluster.output()
+
+
+def test_the_name_of_a_cluster_fits_its_column(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "h" * 64)
+
+    assert len(instance_name()) <= Heartbeat._meta.get_field("name").max_length
+    assert instance_name().startswith("cluster:")
