@@ -37,6 +37,7 @@ MOVES = {
     "journeys.unblock_enrollment",
     "accounts.view_user",
     "automation.decide_event",
+    "automation.resend_message",
     "automation.change_stafftask",
 }
 DESIGNS = {
