@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from automation.actions import ACTIONS
 from automation.actions.base import Practice
@@ -243,3 +245,22 @@ def test_texts_are_checked_when_the_rule_is_saved():
     ]
     assert problems(mail()) == []
     assert problems(task(text=" ")) == [("/text", "text_missing")]
+
+
+def test_five_managers_cost_no_more_statements_than_one(organization, enrolled):
+    a_rule(organization, "PAYMENT_SUCCEEDED", mail("practice"))
+    a_user(organization, "manager")
+
+    def statements() -> int:
+        tell(enrolled, "PAYMENT_SUCCEEDED", f"e-{Message.objects.count()}")
+        with CaptureQueriesContext(connection) as made:
+            drain()
+        return len(made)
+
+    statements()  # what is read once a process
+    for_one = statements()
+    for _ in range(4):
+        a_user(organization, "manager")
+
+    assert statements() == for_one
+    assert Message.objects.count() == 1 + 1 + 5
