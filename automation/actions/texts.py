@@ -25,14 +25,14 @@ Text = str | Mapping[str, str]
 
 
 def text_schema(longest: int) -> dict[str, Any]:
+    """Without `anyOf`, so that what is wrong is told where it is wrong."""
     one = {"type": "string", "minLength": 1, "maxLength": longest}
-    each = {
-        "type": "object",
+    return one | {
+        "type": ["string", "object"],
         "properties": {language.value: one for language in Language},
         "required": [language.value for language in Language],
         "additionalProperties": False,
     }
-    return {"anyOf": [one, each]}
 
 
 def text_problems(pointer: str, text: Text, *, is_subject: bool = False) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from automation.actions import ACTIONS
 from automation.actions.base import Practice
 from automation.models import Message, RuleRun, StaffTask
 from automation.services.decisions import replay
+from automation.validation import problems_of
 from journeys.models import Enrollment
 from journeys.services.transitions import enroll, transition
 from tests.automation.messages import mail, task, the_message
@@ -264,3 +265,15 @@ def test_five_managers_cost_no_more_statements_than_one(organization, enrolled):
 
     assert statements() == for_one
     assert Message.objects.count() == 1 + 1 + 5
+
+
+def test_a_language_that_is_missing_is_named(organization, template):
+    rule = {"name": "x", "trigger_event": "PAYMENT_SUCCEEDED", "conditions": {}}
+    one_language = mail(subject={"es": "Hola"}, body=5)
+
+    found = problems_of(rule | {"actions": [one_language]}, Practice(organization=organization))
+
+    assert [(problem.pointer, problem.code) for problem in found] == [
+        ("/actions/0/params/subject/en", "missing_member"),
+        ("/actions/0/params/body", "wrong_value"),
+    ]
