@@ -38,6 +38,7 @@ MOVES = {
     "accounts.view_user",
     "automation.decide_event",
     "automation.resend_message",
+    "journeys.view_systemeventpayload",
     "automation.change_stafftask",
 }
 DESIGNS = {
