@@ -1,7 +1,7 @@
 """Messages leave after the commit: claimed one at a time, marked before the server is asked.
 
 - Not lost: what was not handed over is tried again after 1, 5, 15 and 60 minutes, then every 4
-  hours, for 72 hours of trying; then a person has the task.
+  hours, for 72 hours; then a person has the task.
 - Not doubled: `sending` is committed before the conversation. Whoever dies in it leaves a row that
   becomes `unknown`, and so does a server that took the mail and never answered. Nothing sends an
   `unknown` message again but a person (docs/decisions/0006).
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 BACKOFF: Final = (1, 5, 15, 60)  # minutes after attempt 1, 2, 3, 4
 BACKOFF_THEN: Final = timedelta(hours=4)
-GIVE_UP_AFTER: Final = timedelta(hours=72)  # of trying
+GIVE_UP_AFTER: Final = timedelta(hours=72)  # after it was written, or not kept back any more
 GRACE: Final = timedelta(seconds=30)  # a conversation takes 13 s at most (posting.LONGEST)
 REST: Final = timedelta(seconds=30)  # for a mail server that does not answer
 LINGER: Final = 0.6  # seconds at the door after the last message; longer than bell.QUIET
@@ -171,11 +171,16 @@ def _mark_sending(message: Message, now: datetime) -> None:
     message.state = MessageState.SENDING
     message.attempts += 1
     message.claim, message.claimed_at = uuid.uuid4(), now
-    message.tried_since = message.tried_since or now
+    message.tried_since = message.tried_since or _free_since(message, now)
     message.message_id = message.message_id or letters.new_message_id(message)
     message.save(
         update_fields=["state", "attempts", "claim", "claimed_at", "tried_since", "message_id"]
     )
+
+
+def _free_since(message: Message, now: datetime) -> datetime:
+    """Since it was written; what was kept back until now has not been late."""
+    return now if message.last_error else message.created_at
 
 
 # --- sending it -----------------------------------------------------------------------------------

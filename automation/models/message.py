@@ -48,8 +48,8 @@ REASONS = {
 class Message(models.Model):
     """`enrollment_id`, `stage` and `stage_seq`: what it is about; cancelled when that was left.
 
-    `is_reminder`: withheld while a journey of the patient is on hold. `tried_since`: when the mail
-    server was first asked; after 72 hours of asking it has failed.
+    `is_reminder`: withheld while a journey of the patient is on hold. `tried_since`: when it was
+    written, or not kept back any more; 72 hours later it has failed.
     """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)

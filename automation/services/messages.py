@@ -100,8 +100,9 @@ def _end_task(message: Message, user: User) -> None:
 
 
 def _queue(message: Message) -> Message:
-    message.state, message.attempts, message.tried_since = MessageState.QUEUED, 0, None
-    message.next_attempt_at, message.claimed_at = timezone.now(), None
+    now = timezone.now()
+    message.state, message.attempts, message.tried_since = MessageState.QUEUED, 0, now
+    message.next_attempt_at, message.claimed_at = now, None
     message.save()
     bell.ring_mail()
     return message

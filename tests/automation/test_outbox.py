@@ -220,6 +220,16 @@ def test_after_three_days_of_trying_a_person_has_the_task(write, mail_server):
     assert "451 Busy" in given.text
 
 
+def test_one_that_nobody_came_to_try_for_three_days_is_a_task_after_its_first(write, mail_server):
+    message = write()
+    Message.objects.filter(pk=message.pk).update(created_at=NOW - timedelta(hours=73))
+
+    ask(mail_server, Script(data="451 Busy"))
+
+    assert states() == ["failed"]
+    assert StaffTask.objects.get().kind == "message_failed"
+
+
 def test_without_a_mail_server_in_the_settings_messages_wait_and_say_so(write, settings):
     settings.EMAIL_BACKEND = "automation.smtp.NotSetUp"
     write()
@@ -432,6 +442,17 @@ def test_reminders_wait_while_any_journey_is_on_hold(organization, remind, enrol
     assert states() == ["queued"]
     deliver(clock=at(minutes=6))
     assert states() == ["sent"]
+
+
+def test_what_was_withheld_for_long_has_its_three_days_still(
+    remind, enrolled, therapist, mail_server
+):
+    remind()
+    Message.objects.update(created_at=NOW - timedelta(hours=73), last_error="on_hold")
+
+    ask(mail_server, Script(data="451 Busy"))
+
+    assert states() == ["queued"]
 
 
 def test_a_withheld_reminder_ends_when_the_patient_is_moved_out_of_its_stage(
