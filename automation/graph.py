@@ -19,7 +19,7 @@ once a root), which stops every chain whatever is proven here.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -63,6 +63,15 @@ class Listener:
     def actions(self) -> list[tuple[str, dict[str, Any]]]:
         return readable_actions(self.definition.get("actions"))
 
+    @cached_property
+    def calls(self) -> set[str]:
+        """The kinds of events that its actions may cause."""
+        moved = {"update_journey_status": CHANGED, "enroll": ENROLLED}
+        return {
+            str(params.get("event_type")) if kind == "emit_event" else moved.get(kind, "")
+            for kind, params in self.actions
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Caused:
@@ -83,29 +92,57 @@ class _Step:
     stages: Stages
 
 
+Web = Mapping[str, Sequence[Listener]]  # by the event that they listen to
+
+
 def proven_cycle(
     rule: Listener, others: Sequence[Listener], practice: Practice
 ) -> list[Listener] | None:
     """The shortest proven cycle through `rule`, from it and without it again at the end."""
-    rules = [rule, *others]
+    web = _web_around(rule, others)
     return next(
         (
             path
-            for start in _reached(rules, practice)
-            if start.rule is rule and (path := _way_back(start, rules, practice))
+            for start in _reached(web, practice)
+            if start.rule is rule and (path := _way_back(start, web, practice))
         ),
         None,
     )
 
 
-def _reached(rules: Sequence[Listener], practice: Practice) -> Iterator[_Step]:
+def _web_around(rule: Listener, others: Sequence[Listener]) -> Web:
+    """The rules that, by the kinds of events alone, can be called by this one and call it."""
+    called = _spread({rule}, others, lambda one, other: other.trigger in one.calls)
+    calling = _spread({rule}, others, lambda one, other: one.trigger in other.calls)
+    web: dict[str, list[Listener]] = {}
+    for one in [rule, *others]:
+        if one in called and one in calling:
+            web.setdefault(one.trigger, []).append(one)
+    return web
+
+
+def _spread(
+    found: set[Listener],
+    others: Sequence[Listener],
+    is_next: Callable[[Listener, Listener], bool],
+) -> set[Listener]:
+    ahead = list(found)
+    while ahead:
+        one = ahead.pop()
+        new = [other for other in others if other not in found and is_next(one, other)]
+        found.update(new)
+        ahead += new
+    return found
+
+
+def _reached(web: Web, practice: Practice) -> Iterator[_Step]:
     """Every step that some event from outside leads to, nearest first."""
-    yield from _walk(list(_starts(rules, practice)), rules, practice, {})
+    yield from _walk(list(_starts(web, practice)), web, practice, {})
 
 
-def _way_back(start: _Step, rules: Sequence[Listener], practice: Practice) -> list[Listener] | None:
+def _way_back(start: _Step, web: Web, practice: Practice) -> list[Listener] | None:
     came_from: dict[_Step, _Step] = {}
-    for step in _walk(list(_next(start, rules, practice)), rules, practice, came_from):
+    for step in _walk(list(_next(start, web, practice)), web, practice, came_from):
         if step == start:
             return _path(step, came_from, start)
     return None
@@ -113,16 +150,18 @@ def _way_back(start: _Step, rules: Sequence[Listener], practice: Practice) -> li
 
 def _walk(
     ahead: Sequence[_Step],
-    rules: Sequence[Listener],
+    web: Web,
     practice: Practice,
     came_from: dict[_Step, _Step],
 ) -> Iterator[_Step]:
     """Breadth first, each step once; `came_from` is filled on the way."""
     queue, seen = deque(ahead), set(ahead)
-    while queue and len(seen) <= MOST_STEPS:
+    for _ in range(MOST_STEPS):
+        if not queue:
+            return
         step = queue.popleft()
         yield step
-        for following in _next(step, rules, practice):
+        for following in _next(step, web, practice):
             if following not in seen:
                 seen.add(following)
                 came_from[following] = step
@@ -136,9 +175,9 @@ def _path(end: _Step, came_from: Mapping[_Step, _Step], start: _Step) -> list[Li
     return [start.rule, *(step.rule for step in reversed(steps[1:]))]
 
 
-def _starts(rules: Sequence[Listener], practice: Practice) -> Iterator[_Step]:
+def _starts(web: Web, practice: Practice) -> Iterator[_Step]:
     """Only rules that a rule can call can be part of a cycle."""
-    for rule in rules:
+    for rule in (one for listening in web.values() for one in listening):
         if not (is_custom(rule.trigger) or rule.trigger in (CHANGED, ENROLLED)):
             continue
         for journey in (NOWHERE, *practice.journeys):
@@ -151,17 +190,17 @@ def _starts(rules: Sequence[Listener], practice: Practice) -> Iterator[_Step]:
 # --- from one rule to the next --------------------------------------------------------------------
 
 
-def _next(step: _Step, rules: Sequence[Listener], practice: Practice) -> Iterator[_Step]:
+def _next(step: _Step, web: Web, practice: Practice) -> Iterator[_Step]:
     caused, stages = _effects(step, practice)
     for event in caused:
-        for rule in rules:
+        for rule in web.get(event.type, ()):
             if _is_met(rule, event, stages):
                 yield _Step(rule, event.journey, stages)
 
 
 def _is_met(rule: Listener, event: _Caused, stages: Stages) -> bool:
     """Certainly: of what is not known, nothing is asked."""
-    if rule.trigger != event.type or not _listens(rule, event.journey):
+    if not _listens(rule, event.journey):
         return False
     place = (rule.journey_key or event.journey, rule.stage)
     return (not rule.stage or place in stages) and _holds(rule.definition, event, stages)

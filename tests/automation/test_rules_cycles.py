@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from automation.actions.base import Practice
 from automation.graph import Listener, proven_cycle
+from automation.models import RuleRun
 from journeys.models.template import StageStatus
 from journeys.selectors.definitions import Definition, Move, Stage
-from tests.automation.practice import a_definition, emit, move
+from journeys.services.transitions import enroll, transition
+from tests.automation.practice import a_definition, a_rule, drain, emit, move
+from tests.factories import a_template, system
 
 STATUSES = {
     "A": StageStatus.ACTIVE,
@@ -178,6 +181,41 @@ def test_a_chain_through_another_journey_is_followed():
     assert cycle_through(*chain[:3]) is None
     back_too_early = across("d", "l", "A", "k", "B")  # there the patient is already
     assert cycle_through(*chain[:3], back_too_early) is None
+
+
+def test_what_is_proven_is_what_the_engine_would_do(organization, patient):
+    """The same chain written past the services: it comes round, and the budget stops it there."""
+    chain = [
+        across("a", "k", "A", "l", "C"),
+        across("b", "l", "C", "k", "B"),
+        across("c", "k", "B", "l", "A"),
+        across("d", "l", "A", "k", "A"),
+    ]
+    for key in ("k", "l"):
+        a_template(organization, key=key, codes=["A", "B", "C", "COMPLETED"])
+        enroll(patient_id=patient.pk, journey_key=key, to_stage="B", cause=system())
+    for rule in chain:
+        said = rule.definition
+        a_rule(
+            organization,
+            said["trigger_event"],
+            *said["actions"],
+            name=rule.name,
+            journey_key=said["journey_key"],
+            stage=said["stage"],
+        )
+
+    transition(patient_id=patient.pk, journey_key="k", to_stage="A", cause=system())
+    drain()
+
+    runs = RuleRun.objects.filter(matched=True).order_by("started_at", "id")
+    assert [(run.rule.name, run.status) for run in runs] == [
+        ("a", "done"),
+        ("b", "done"),
+        ("c", "done"),
+        ("d", "done"),
+        ("a", "loop"),
+    ]
 
 
 @pytest.mark.parametrize(
