@@ -131,6 +131,8 @@ _PAID_BODY: Final = _said(
 
 
 def _risk_is(field_path: str, levels: Sequence[str]) -> dict[str, Any]:
+    if len(levels) == 1:
+        return {"field": field_path, "op": "eq", "value": levels[0]}
     return {"field": field_path, "op": "in", "value": list(levels)}
 
 

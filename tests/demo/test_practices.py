@@ -238,3 +238,4 @@ def test_the_patient_of_the_example_in_the_rules_document_awaits_payment(seeded)
     [patient] = [one for one in seeded.patients if one.external_id == example[1]]
 
     assert patient.journey_status[example[2]] == "AWAITING_PAYMENT"
+    assert patient.email, "there is to be a mail to look at"

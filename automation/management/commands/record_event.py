@@ -1,7 +1,7 @@
 """`manage.py record_event`: tell Kura that something happened, as an integration would.
 
     manage.py record_event --organization clinica-om --type PAYMENT_SUCCEEDED \
-        --source integration:bank --id payment-17 --external-id om-057 --journey intake \
+        --source integration:bank --id payment-17 --external-id om-052 --journey intake \
         --payload '{"amount_cents": 9000, "currency": "EUR"}'
 
 Prints the event's id and its place in the queue. Exit code 0: it is stored, now or already;
