@@ -6,6 +6,7 @@ equal things equally, so that a draft that says nothing new can be told from one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -49,9 +50,14 @@ SCHEMA: Final[dict[str, Any]] = {
 DEFAULT_PRIORITY: Final = 100
 
 
+_PLAIN: Final = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)  # Decimal() would take much more
+
+
 def hours(value: object) -> Decimal | None:
     """The number of hours; None when it is none that the column can hold exactly."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
         return None
     try:
         number = Decimal(str(value))

@@ -20,7 +20,7 @@ from django.utils import timezone, translation
 from automation import facts
 from automation.actions import ACTIONS
 from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice
-from automation.judging import Judgement, judge
+from automation.judging import TIMEOUT, Judgement, judge
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.selectors.hearing import rules_of
@@ -128,6 +128,8 @@ def listening_rules(event: SystemEventLog, practice: Practice) -> list[Automatio
 
 
 def _concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
+    if event.event_type == TIMEOUT:  # the monitor says whose limit was passed
+        return facts.told(event)["payload"].get("rule_id") == str(rule.pk)
     if rule.journey_key in ("", event.journey_key):
         return True
     if event_type(event.event_type).per_journey:

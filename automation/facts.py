@@ -40,7 +40,7 @@ def seen_by(event: SystemEventLog, stored: Facts, *, first: bool) -> Facts:
     facts = {name: value for name, value in stored.items() if name != AFTER_BLOCK}
     if not first:
         facts = _overlaid(facts, stored.get(AFTER_BLOCK, {}))
-    return facts | {"event": _told(event)}
+    return facts | {"event": told(event)}
 
 
 def blocked(stored: Facts, journey_key: str, stage: str) -> None:
@@ -55,7 +55,8 @@ def _overlaid(facts: Facts, changes: Mapping[str, Any]) -> Facts:
     return facts | {name: facts.get(name, {}) | change for name, change in changes.items()}
 
 
-def _told(event: SystemEventLog) -> Facts:
+def told(event: SystemEventLog) -> Facts:
+    """`event.*`: what the event itself says."""
     contents = getattr(event, "payload_row", None)  # None once it was erased
     return {
         "type": event.event_type,

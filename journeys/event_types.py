@@ -142,8 +142,8 @@ _ALL: Final = (
         "JOURNEY_STAGE_TIMEOUT",
         names("límite de la etapa superado", "stage limit passed"),
         payload={
-            "rule_id": PayloadField("string", names("regla", "rule")),
-            "stage": PayloadField("string", names("etapa", "stage")),
+            "rule_id": PayloadField("string", names("regla", "rule"), required=True),
+            "stage": PayloadField("string", names("etapa", "stage"), required=True),
             "hours_in_stage": PayloadField("number", names("horas en la etapa", "hours in stage")),
             "occurrence": PayloadField("integer", names("recordatorio número", "reminder number")),
         },

@@ -1,7 +1,6 @@
 """Specification 3.1: which events move journeys, row by row, with the rules that are shipped.
 
-From the recorded event to the log row that names it. The row of JOURNEY_STAGE_TIMEOUT belongs to
-the monitor of stale journeys.
+From the recorded event to the log row that names it, or to the mail that does.
 """
 
 from __future__ import annotations
@@ -9,8 +8,10 @@ from __future__ import annotations
 import pytest
 
 from automation.actions.base import Practice
+from automation.intake import Subject, record_event
 from automation.models import Message, RuleRun, StaffTask
 from automation.services.rules import create_rule
+from automation.sources import MONITOR
 from automation.validation import problems_of
 from journeys.models import JourneyLog, SystemEventLog
 from journeys.services.transitions import enroll, transition
@@ -226,3 +227,41 @@ def test_a_patient_in_no_journey_is_moved_by_nothing(archetypes):
 
     assert caused_by(told) == []
     assert stage_in(patient, "intake") is None
+
+
+def test_journey_stage_timeout_sends_the_reminder_of_the_rule_whose_limit_was_passed(archetypes):
+    """JOURNEY_STAGE_TIMEOUT: send reminder email."""
+    patient = screened(archetypes, "intake")
+    Patient.objects.filter(pk=patient.pk).update(email="ana@example.org")
+    rules = [
+        create_rule(organization=archetypes, definition=_reminder(hours), user=None)
+        for hours in (48, 96)
+    ]
+
+    told = record_event(
+        organization=archetypes,
+        event_type="JOURNEY_STAGE_TIMEOUT",
+        source=MONITOR,
+        idempotency_key="first",
+        subject=Subject(id=patient.pk),
+        journey_key="intake",
+        payload={"rule_id": str(rules[0].pk), "stage": "AWAITING_PAYMENT", "hours_in_stage": 49},
+    )
+    drain()
+
+    reminder = Message.objects.get(event=told.event_id)
+    assert (reminder.recipient, reminder.rule_id) == ("ana@example.org", rules[0].pk)
+    assert (reminder.is_reminder, reminder.state) == (True, "queued")
+    assert not JourneyLog.objects.filter(trigger_event=told.event_id).exists()
+
+
+def _reminder(hours: int) -> dict[str, object]:
+    mail = {"audience": "patient", "subject": "Completa tu reserva", "body": "Te esperamos."}
+    return {
+        "name": f"Recordatorio a las {hours} h",
+        "trigger_event": "JOURNEY_STAGE_TIMEOUT",
+        "journey_key": "intake",
+        "stage": "AWAITING_PAYMENT",
+        "max_hours": hours,
+        "actions": [{"type": "send_email", "params": mail}],
+    }
