@@ -44,11 +44,15 @@ MOST_FOUND: Final = 20  # patients that a search offers; a person who sees more 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The words of one kind of decision, and when it is possible."""
+    """The words of one kind of decision, and when it is possible.
+
+    `offer`: the way to the page; `button`: what ends it there.
+    """
 
     kind: DecisionKind
     title: Promise
     consequence: Promise
+    offer: Promise
     button: Promise
     done: Promise
     faster: Promise
@@ -66,6 +70,7 @@ RETRY: Final = Decision(
         "The event gets five new attempts, the first one now. "
         "What took effect already is not repeated."
     ),
+    offer=gettext_lazy("Try again"),
     button=gettext_lazy("Try again"),
     done=gettext_lazy("The event is being tried again."),
     faster=gettext_lazy("%(who)s had this event tried again %(when)s."),
@@ -78,6 +83,7 @@ SKIP: Final = Decision(
         "The event is laid aside and causes nothing any more: nobody is moved and no message is "
         "sent because of it. It stays in the log, with your reason, and can be replayed later."
     ),
+    offer=gettext_lazy("Skip"),
     button=gettext_lazy("Skip"),
     done=gettext_lazy("The event was skipped."),
     faster=gettext_lazy("%(who)s skipped this event %(when)s."),
@@ -90,6 +96,7 @@ LINK: Final = Decision(
         "A new event with the same contents and the same time is recorded for the patient, and the "
         "rules run for it. The event that came in stays as it came."
     ),
+    offer=gettext_lazy("Link to a patient"),
     button=gettext_lazy("Link to this patient"),
     done=gettext_lazy("The event was linked to the patient."),
     faster=gettext_lazy("%(who)s linked this event to a patient %(when)s."),
@@ -102,6 +109,7 @@ REPLAY: Final = Decision(
         "What was refused is tried again now. What took effect already is not repeated, and the "
         "rules are judged on the data of that moment."
     ),
+    offer=gettext_lazy("Replay"),
     button=gettext_lazy("Replay"),
     done=gettext_lazy("The event is being replayed."),
     faster=gettext_lazy("%(who)s replayed this event %(when)s."),

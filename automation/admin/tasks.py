@@ -131,7 +131,7 @@ class TaskAdmin(ReadOnlyAdmin):
     def due(self, row: StaffTask) -> str:
         return moment(row.due_at)
 
-    @admin.display(description=_("created"))
+    @admin.display(description=_("Created"))
     def created(self, row: StaffTask) -> str:
         return moment(row.created_at)
 

@@ -68,11 +68,15 @@ class Sight:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConditionLine:
-    """`value`: what it was at that moment; None when the reader may not see it."""
+    """`value`: what it was at that moment.
+
+    `hidden`: the reader may not know it; then the result is not told either, for it says the same.
+    """
 
     words: str
     result: bool | None
-    value: str | None
+    value: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,12 +260,11 @@ def _run(
 
 
 def _condition(told: ConditionTold, fields: FieldLookup, sight: Sight) -> ConditionLine:
-    seen = sight.of(told.field)
-    return ConditionLine(
-        words=capfirst(told.words),
-        result=told.result,
-        value=value_words(told.actual, fields(told.field)) if seen else None,
-    )
+    words = capfirst(told.words)
+    if not sight.of(told.field):
+        return ConditionLine(words=words, result=None, value="", hidden=True)
+    value = value_words(told.actual, fields(told.field))
+    return ConditionLine(words=words, result=told.result, value=value)
 
 
 def _action(told: ActionTold, practice: Practice, moves: Mapping[int, HistoryLine]) -> ActionLine:

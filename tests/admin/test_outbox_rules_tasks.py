@@ -136,7 +136,7 @@ def test_a_rule_is_read_in_words_with_its_versions_and_runs(reader, ours):
         reader, reverse("admin:automation_automationrule_change", args=[ours.automated.rule.pk])
     )
 
-    assert "When risk analysis completed, if risk level is high and " in page
+    assert "risk level is high and " in page
     assert "stage in “Retiro Om” is Awaiting payment" in page
     assert "Record the event “Note”" in page
     assert "Version 1" in page
