@@ -193,6 +193,19 @@ def test_a_nonsense_filter_is_no_server_error(client, ours, query):
     assert client.get(f"{reverse(LIST)}?{query}").status_code in {200, 302}
 
 
+def test_a_patients_page_leads_to_all_their_events_and_no_others(client, ours, theirs):
+    page = read(client, reverse("admin:patients_patient_change", args=[ours.patient.pk]))
+    url = f"{reverse(LIST)}?patient__id__exact={ours.patient.pk}"
+
+    shown = client.get(url).context["cl"].result_list
+
+    assert url in page
+    assert ours.automated.dead.pk in {row.pk for row in shown}
+    assert {row.patient_id for row in shown} == {ours.patient.pk}
+    foreign = client.get(f"{reverse(LIST)}?patient__id__exact={theirs.patient.pk}")
+    assert list(foreign.context["cl"].result_list) == []
+
+
 # --- decisions ----------------------------------------------------------------------------------
 
 
