@@ -30,6 +30,8 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 from django_q import cluster as django_q_cluster
 from django_q.models import OrmQ
@@ -50,6 +52,7 @@ UNANSWERED: Final = 10.0  # seconds; a database that hangs for so long counts as
 SHORT_LIFE: Final = 60.0  # seconds; who ends earlier is started again later and later
 LONGEST_WAIT: Final = 30.0  # seconds
 FAREWELL: Final = 2.0  # seconds for taking back what was written about this cluster
+LOCK_WAIT: Final = "10s"  # whoever holds a patient for minutes must not hold a worker as well
 PR_SET_PDEATHSIG: Final = 1
 
 
@@ -80,7 +83,7 @@ class Seen:
     changed: float = 0.0
 
     def look(self, at: datetime | None) -> None:
-        if at != self.at:
+        if at is not None and at != self.at:
             self.at, self.changed = at, time.monotonic()
 
 
@@ -277,7 +280,8 @@ def run_unsupervised() -> None:
         die_with(int(supervisor))
     let_no_child_outlive_its_parent()
     multiprocessing.set_start_method("fork", force=True)
-    post_spawn.connect(_tell_of_worker, weak=False)
+    post_spawn.connect(_tell_of_worker)
+    connection_created.connect(_limit_waiting)
     django_q_cluster.Sentinel = Watchful
     django_q_cluster.Cluster().start()
 
@@ -299,6 +303,12 @@ class Watchful(django_q_cluster.Sentinel):  # type: ignore[misc]  # django-q2 is
 
 def _tell_of_worker(**_signal: Any) -> None:
     logger.info("worker ready for work at %d", os.getpid())
+
+
+def _limit_waiting(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+    """An event that waits in vain is tried again later, like any that fails."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, FALSE)", [LOCK_WAIT])
 
 
 def die_with(parent: int) -> None:

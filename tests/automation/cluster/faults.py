@@ -21,7 +21,7 @@ class Faults(AppConfig):
     path = str(Path(__file__).parent)
 
     def ready(self) -> None:
-        from automation import dispatch  # noqa: PLC0415  models are there from now on
+        from automation import cluster, dispatch  # noqa: PLC0415  models are there from now on
         from automation.actions import ACTIONS, update_journey_status  # noqa: PLC0415
 
         ACTIONS["kill_worker"] = replace(
@@ -29,7 +29,8 @@ class Faults(AppConfig):
         )
         if "TEST_GRACE" in os.environ:
             dispatch.GRACE = timedelta(seconds=float(os.environ["TEST_GRACE"]))
-            dispatch.BACKOFF = (0.1, 0.2, 0.3, 0.4)
+            dispatch.BACKOFF = (float(os.environ.get("TEST_BACKOFF", "0.2")),) * 4
+            cluster.LOCK_WAIT = "300ms"
 
 
 def kill_worker(params: Any, doing: Any) -> Any:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django_q.models import OrmQ
 
 from automation import bell, dispatch
@@ -19,6 +19,8 @@ from automation.models import EventDispatch, Heartbeat, RuleRun
 from automation.services.decisions import retry
 from journeys.models import JourneyLog, SystemEventLog
 from kura import tenancy
+from kura.accounts.models import Organization
+from patients.models import Patient
 from tests.automation.cluster.conftest import (
     Process,
     database_name,
@@ -209,6 +211,41 @@ def database_away() -> Iterator[None]:
         )
         yield
         other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_patients_whom_somebody_holds_do_not_hold_the_workers(practice, start_cluster):
+    a_rule(practice, "PAYMENT_SUCCEEDED", move("intake", "CONFIRMED"))
+    *held, free = patients_in(practice, 3)
+    cluster = start_cluster(TEST_BACKOFF="2")  # long enough to live until they are let go
+    workers = cluster.workers()
+
+    with transaction.atomic():
+        list(Patient.objects.filter(pk__in=[one.pk for one in held]).select_for_update(no_key=True))
+        with ThreadPoolExecutor(1) as elsewhere:
+            told = elsewhere.submit(tell_all, practice, [*held, free]).result()
+            assert elsewhere.submit(within_elsewhere, told[-1]).result()
+
+    assert all_done()
+    assert statuses() == {"done": 3}
+    assert cluster.workers() == workers
+
+
+def tell_all(practice: Organization, people: list[Patient]) -> list[object]:
+    try:
+        with tenancy.scope(practice):
+            return [tell(one, "PAYMENT_SUCCEEDED", str(one.pk)).event_id for one in people]
+    finally:
+        connections.close_all()
+
+
+def within_elsewhere(event_id: object) -> bool:
+    """Whether it is done, seen from outside the transaction of the caller."""
+    try:
+        with tenancy.every_organization():
+            place = EventDispatch.objects.filter(pk=event_id, status="done")
+            return within(PATIENCE, place.exists)
+    finally:
+        connections.close_all()
 
 
 @pytest.mark.skipif(not FULL, reason="tests/automation/test_fairness.py shows it without processes")
