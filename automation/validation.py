@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from automation import errors, payloads
@@ -61,7 +62,9 @@ def problems_of(definition: object, practice: Practice) -> list[Problem]:
 def unkeepable(definition: object) -> list[Problem]:
     """What keeps it even from being kept as a draft: no object, too large, unstorable texts."""
     flaws = payloads.unstorable(definition)
-    return [Problem(flaw["pointer"], "wrong_value", flaw["detail"]) for flaw in flaws]
+    return [
+        Problem(flaw["pointer"], "wrong_value", f"{capfirst(flaw['detail'])}.") for flaw in flaws
+    ]
 
 
 def _meant(rule: Definition, practice: Practice) -> Iterator[Problem]:

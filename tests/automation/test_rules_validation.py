@@ -231,7 +231,7 @@ def test_a_problem_is_named_with_its_place(practice, fields, pointer, code):
     problems = problems_of(a_definition(**fields), practice)
 
     assert codes_of(problems) == [(pointer, code)]
-    assert str(problems[0].message).endswith((".", "object", "KiB", "stored", "deeply", "JSON"))
+    assert str(problems[0].message).endswith(".")
 
 
 @pytest.mark.parametrize("raw", [None, [], "rule", 5, {"name": {1, 2}}])
