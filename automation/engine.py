@@ -282,19 +282,20 @@ def _name_of(error: Exception) -> str:
 def _act(
     actions: Sequence[dict[str, Any]], rule: AutomationRule, run: RuleRun, case: _Case
 ) -> None:
+    """What is refused stops the actions after it, but no block: that protects by itself."""
     told: list[dict[str, Any]] = []
     is_stopped = False
     for index, action in enumerate(actions):
         before = run.actions[index] if index < len(run.actions) else None
         if before is not None and before["status"] in ("done", "unchanged"):
             told.append(before)
-        elif is_stopped:
+        elif is_stopped and not may_block([action], case.practice):
             skipped = Outcome(status="skipped", code=AFTER_REFUSAL)
             told.append(skipped.as_json(action["type"]))
         else:
             outcome = _performed(index, action, rule, case)
             told.append(outcome.as_json(action["type"]))
-            is_stopped = outcome.status == "refused"
+            is_stopped = is_stopped or outcome.status == "refused"
     run.actions = told
     run.status = RunStatus.REFUSED if is_stopped else RunStatus.DONE
 
