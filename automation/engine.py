@@ -41,7 +41,7 @@ BLOCKING_ACTIONS: Final = frozenset({"update_journey_status", "enroll"})
 class Processed:
     """`failed`: names of what went wrong, one a rule; empty when nothing has to be tried again.
 
-    `facts`: what the rules saw, to be kept with the event; None when nothing is settled yet.
+    `facts`: what the rules saw, to be kept with the event; None when nobody was there to look at.
     """
 
     matched_patient: bool = True
@@ -99,7 +99,7 @@ def _run_all(rules: Sequence[AutomationRule], case: _Case) -> Processed:
         if run.status == RunStatus.FAILED:
             failed.append(run.error)
             if may_block(rule.actions, case.practice):
-                return Processed(failed=failed)
+                break
     return Processed(facts=case.stored, failed=failed)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from automation.models import RuleRun
+from django.utils import timezone
+
+from automation.models import AutomationRule, EventDispatch, RuleRun
 from journeys.services.transitions import enroll, transition
 from tests.automation.practice import a_rule, drain, move, tell
 from tests.factories import STAGES, a_template, system
@@ -52,3 +54,24 @@ def test_what_does_not_block_is_still_not_tried_after_a_refusal(organization, in
 
     told = [one["status"] for one in RuleRun.objects.get().actions]
     assert told == ["refused", "done", "skipped", "skipped"]
+
+
+def test_a_block_that_failed_is_tried_again_on_the_facts_that_it_first_saw(organization, in_two):
+    a_rule(organization, RISK, move("intake", "BLOCKED_HIGH_RISK"), priority=1)
+    second = a_rule(
+        organization,
+        RISK,
+        move("retreat", "BLOCKED_HIGH_RISK"),
+        {"type": "no such action"},
+        priority=2,
+        conditions={"field": "journeys.intake", "op": "eq", "value": "SCREENING_PENDING"},
+    )
+    tell(in_two, RISK, payload=HIGH, journey_key=None)
+    drain()
+    assert standing(in_two)["intake"] == "BLOCKED_HIGH_RISK"
+
+    AutomationRule.objects.filter(pk=second.pk).update(actions=second.actions[:1])
+    EventDispatch.objects.update(next_attempt_at=timezone.now())
+    drain()
+
+    assert standing(in_two)["retreat"] == "BLOCKED_HIGH_RISK"
