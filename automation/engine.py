@@ -184,13 +184,14 @@ def run_rule(rule: AutomationRule, case: _Case) -> RuleRun:
         return before
     started = timezone.now()
     run = before or _new_run(rule, case, started)
+    taken_effect = run.actions
     try:
         with transaction.atomic():
             _run(rule, run, case)
             _save(run)
     except Exception as error:  # noqa: BLE001  the edge of a rule: the run keeps what it was
         logger.warning("rule %s failed on event %s: %s", rule.pk, case.event.pk, _name_of(error))
-        _fail(run, error)
+        _fail(run, error, taken_effect)
     else:
         _note_blocks(run, case)
     return run
@@ -216,7 +217,8 @@ def _new_run(rule: AutomationRule, case: _Case, started: datetime) -> RuleRun:
 
 
 def _run(rule: AutomationRule, run: RuleRun, case: _Case) -> None:
-    if run.status == RunStatus.REFUSED:
+    if run.actions:
+        run.error = ""
         _act(_actions_of_version(rule, run), rule, run, case)
         return
     run.rule_version, run.error = rule.version, ""
@@ -250,7 +252,7 @@ def _ran_before(run: RuleRun, case: _Case) -> bool:
 
 
 def _actions_of_version(rule: AutomationRule, run: RuleRun) -> list[dict[str, Any]]:
-    """What a refused run goes on with: the actions of the version that it ran."""
+    """What a run that was refused goes on with: the actions of the version that it ran."""
     if run.rule_version == rule.version:
         return list(rule.actions)
     version = RuleVersion.objects.get(rule=rule, version=run.rule_version)
@@ -262,11 +264,12 @@ def _save(run: RuleRun) -> None:
     run.save()
 
 
-def _fail(run: RuleRun, error: Exception) -> None:
-    """Its savepoint is undone: nothing that it did has happened."""
+def _fail(run: RuleRun, error: Exception, taken_effect: list[dict[str, Any]]) -> None:
+    """Its savepoint is undone: nothing has happened but what a run before this one did."""
     run.status, run.error = RunStatus.FAILED, _name_of(error)
-    run.matched = None
-    run.actions = []
+    run.actions = taken_effect
+    if not taken_effect:
+        run.matched = None
     _save(run)
 
 

@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from automation import dispatch, errors
 from automation.intake import Subject, record_event
-from automation.models import EventDispatch, RuleRun, StaffTask
+from automation.models import AutomationRule, EventDispatch, RuleRun, StaffTask
 from automation.services.decisions import replay
 from journeys.models import Enrollment, JourneyLog, SystemEventLog
-from journeys.services.transitions import enroll, unblock
+from journeys.services.transitions import enroll, transition, unblock
 from tests.automation.practice import API, FORM, a_rule, drain, move, tell
-from tests.factories import reviewed, system
+from tests.factories import a_template, reviewed, system
 
 
 def stage_of(patient):
@@ -107,6 +107,31 @@ def test_what_a_block_refused_can_be_replayed_once_a_person_lifted_it(
     assert stage_of(enrolled) == "CONFIRMED"
     assert RuleRun.objects.get(event=paid.event_id).status == "done"
     assert RuleRun.objects.filter(rule=tell_block).count() == 1
+
+
+def test_a_replay_that_fails_repeats_nothing_that_took_effect(organization, enrolled, therapist):
+    a_template(organization, key="retreat")
+    enroll(patient_id=enrolled.pk, journey_key="retreat", cause=system())
+    moves = [move("intake", "CONFIRMED"), move("retreat", "CONFIRMED")]
+    rule = a_rule(organization, "PAYMENT_SUCCEEDED", *moves, {"type": "no such action"})
+    block = {"patient_id": enrolled.pk, "journey_key": "retreat", "to_stage": "BLOCKED_HIGH_RISK"}
+    transition(**block, cause=system())
+    paid = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+    unblock(patient_id=enrolled.pk, journey_key="retreat", cause=reviewed(therapist))
+    back = {"patient_id": enrolled.pk, "journey_key": "intake", "to_stage": "AWAITING_PAYMENT"}
+    transition(**back, cause=system())
+
+    replay(event_id=paid.event_id, user=therapist, reason="The block was lifted")
+    drain()
+    assert RuleRun.objects.get().status == "failed"
+    AutomationRule.objects.filter(pk=rule.pk).update(actions=moves)
+    EventDispatch.objects.update(next_attempt_at=timezone.now())
+    drain()
+
+    enrolled.refresh_from_db()
+    assert enrolled.journey_status == {"intake": "AWAITING_PAYMENT", "retreat": "CONFIRMED"}
+    assert RuleRun.objects.get().status == "done"
 
 
 def test_an_event_older_than_what_its_source_caused_since_moves_nobody(organization, enrolled):
