@@ -81,18 +81,22 @@ UPDATE event_dispatches d SET
     attempts = least(d.attempts + 1, %(most)s),
     claim = %(claim)s, claimed_at = clock_timestamp()
 WHERE d.event_id IN (SELECT event_id FROM due)
-RETURNING d.seq, d.event_id, d.status, d.attempts, d.replay, d.claim
+RETURNING d.seq, d.event_id, d.status, d.attempts, d.replay, d.claim,
+    d.attempts > 1 OR d.last_error <> '' AS again
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
+    """`again`: it was tried before, perhaps before a person asked for new attempts."""
+
     seq: int
     event_id: uuid.UUID
     status: str
     attempts: int
     replay: bool
     claim: uuid.UUID
+    again: bool
 
 
 def drain(*, seconds: float = 20, linger: float = LINGER) -> int:
@@ -143,12 +147,11 @@ def _claim(*, tried: bool, at_once: int) -> list[Claimed]:
 
 def _process(claimed: Claimed) -> None:
     """One event in one transaction; what goes wrong is written down in another."""
-    again = claimed.attempts > 1
     try:
         with transaction.atomic():
             event = held_event(claimed.event_id, claimed.claim)
             if event is not None:
-                _settle(claimed, engine.process(event, again=again, replay=claimed.replay))
+                _settle(claimed, engine.process(event, again=claimed.again, replay=claimed.replay))
     except Exception as error:  # noqa: BLE001  the edge: a drain survives any event
         logger.warning("event %s failed: %s", claimed.event_id, type(error).__name__)
         _after_failure(claimed, type(error).__name__)

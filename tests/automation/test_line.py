@@ -10,7 +10,7 @@ from django.utils import timezone
 from automation import dispatch, errors
 from automation.intake import Subject, record_event
 from automation.models import AutomationRule, EventDispatch, RuleRun, StaffTask
-from automation.services.decisions import replay
+from automation.services.decisions import replay, retry
 from journeys.models import Enrollment, JourneyLog, SystemEventLog
 from journeys.services.transitions import enroll, transition, unblock
 from tests.automation.practice import API, FORM, a_rule, drain, move, tell
@@ -246,6 +246,22 @@ def test_a_rule_that_cannot_be_read_fails_alone_and_its_event_ends_dead(organiza
     place = EventDispatch.objects.get(pk=told.event_id)
     assert (place.status, place.attempts, place.last_error) == ("dead", 5, "KeyError")
     assert StaffTask.objects.get().kind == "event_failed"
+
+
+def test_a_dead_event_is_done_at_once_when_the_cause_is_gone(organization, enrolled, therapist):
+    rule = a_rule(organization, "PAYMENT_SUCCEEDED", {"type": "no such action"})
+    told = tell(enrolled, "PAYMENT_SUCCEEDED")
+    for _ in range(dispatch.MAX_ATTEMPTS):
+        EventDispatch.objects.update(next_attempt_at=timezone.now())
+        drain()
+    AutomationRule.objects.filter(pk=rule.pk).update(actions=[move("intake", "CONFIRMED")])
+
+    retry(event_id=told.event_id, user=therapist, reason="The rule is repaired")
+    drain()
+
+    place = EventDispatch.objects.get(pk=told.event_id)
+    assert (place.status, place.attempts) == ("done", 1)
+    assert stage_of(enrolled) == "CONFIRMED"
 
 
 def test_somebody_nobody_knows_is_kept_as_unmatched(organization, template):
