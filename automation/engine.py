@@ -1,8 +1,11 @@
 """An event meets the rules that listen to it: a savepoint and a run for each.
 
 Block wins: a rule that puts the patient on hold goes first, whatever its priority, and the others
-see its result. One failing rule undoes itself alone. A second attempt, or a replay, repeats only
-what has not taken effect: effects are unique by event, rule and place in the rule.
+see its result. What may have been a block and failed for good holds the patient as one would, until
+a person has decided about it.
+
+One failing rule undoes itself alone. A second attempt, or a replay, repeats only what has not taken
+effect: effects are unique by event, rule and place in the rule.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from typing import Any, Final
 from django.db import DatabaseError, transaction
 from django.utils import timezone, translation
 
-from automation import facts
+from automation import errors, facts
 from automation.actions import ACTIONS
-from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice
+from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice, refused
 from automation.judging import TIMEOUT, Judgement, judge
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
-from automation.selectors.hearing import rules_of
+from automation.selectors.hearing import dead_events, rules_of
 from journeys.event_types import event_type
 from journeys.models.event import SystemEventLog
 from journeys.selectors.positions import locked_positions
@@ -304,6 +307,8 @@ def _act(
 
 
 def _performed(index: int, action: dict[str, Any], rule: AutomationRule, case: _Case) -> Outcome:
+    if _awaits_a_block(action, case):
+        return refused(errors.BlockPending())
     doing = Doing(
         event=case.event,
         patient_id=case.patient_id,
@@ -314,6 +319,24 @@ def _performed(index: int, action: dict[str, Any], rule: AutomationRule, case: _
         now=timezone.now(),
     )
     return ACTIONS[action["type"]].perform(action.get("params", {}), doing)
+
+
+def _awaits_a_block(action: dict[str, Any], case: _Case) -> bool:
+    """Would this move the patient on where an event that failed for good may have put a block?
+
+    As the block itself: no move in its journey, and into no other journey either.
+    """
+    if action["type"] not in BLOCKING_ACTIONS or may_block([action], case.practice):
+        return False
+    pending = {
+        params.get("key")
+        for event in dead_events(case.patient_id)
+        for rule in listening_rules(event, case.practice)
+        for kind, params in readable_actions(rule.actions)
+        if may_block([{"type": kind, "params": params}], case.practice)
+    }
+    key = action.get("params", {}).get("key")
+    return bool(pending) if action["type"] == "enroll" else key in pending
 
 
 def _note_blocks(run: RuleRun, case: _Case) -> None:

@@ -72,6 +72,15 @@ class Superseded(KuraError):
     status = 409
 
 
+class BlockPending(KuraError):
+    message = _(
+        "An event that may block this patient could not be processed. "
+        "A person decides about it first: try it again, or skip it."
+    )
+    code = "block_pending"
+    status = 409
+
+
 class LoopBudget(KuraError):
     message = _("The chain of causes is too long: it was stopped here.")
     code = "loop_budget"

@@ -91,6 +91,11 @@ class EventDispatch(models.Model):
                 condition=models.Q(status__in=["dead", "unmatched"]),
                 name="ix_dispatches_for_people",
             ),
+            models.Index(
+                fields=("patient_id",),
+                condition=models.Q(status="dead"),
+                name="ix_dispatches_dead_of_patient",
+            ),
         ]
 
     def __str__(self) -> str:

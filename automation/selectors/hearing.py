@@ -102,3 +102,17 @@ def is_heard(organization_id: uuid.UUID, event_type: str) -> bool:
     with prepared_cursor() as cursor:
         cursor.execute(_HEARD, [organization_id, event_type])
         return bool(cursor.fetchone()[0])
+
+
+_DEAD: Final = f"""
+SELECT {_columns(SystemEventLog, "e")}
+FROM event_dispatches d JOIN system_events e ON e.id = d.event_id
+WHERE d.patient_id = %s AND d.status = 'dead'
+"""  # noqa: S608  column names of the model, no outside text
+
+
+def dead_events(patient_id: uuid.UUID) -> list[SystemEventLog]:
+    """What failed for good about this patient, and no person has decided about yet."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_DEAD, [patient_id])
+        return [_made(SystemEventLog, row) for row in cursor.fetchall()]
