@@ -101,10 +101,12 @@ def record_event(
 
     Call it inside the organization's tenant scope. A patient nobody knows: kept as unmatched.
     Raises UnknownEventType, EventTypeReserved, SourceNotTrusted, InvalidPayload, InvalidSubject,
-    EventIdRequired, EventTime, and IdempotencyKeyReused when the same key says something else.
+    EventIdRequired, EventTime, EventNotFound for a cause that is not the organization's, and
+    IdempotencyKeyReused when the same key says something else.
     """
     kind = _accepted(event_type, source, idempotency_key, journey_key)
     payloads.check(kind.name, payload)
+    _require_cause(organization, parent_event_id)
     draft = Draft(
         id=time_ordered_uuid(),
         organization_id=organization.pk,
@@ -163,6 +165,14 @@ def _accepted(name: str, source: Source, key: str, journey_key: str | None) -> E
     kind = event_types.event_type(name)
     source.require(kind)
     return kind
+
+
+def _require_cause(organization: Organization, event_id: uuid.UUID | None) -> None:
+    """A stranger's event would spend the budget of their chain."""
+    if event_id is None:
+        return
+    if not SystemEventLog.objects.filter(organization=organization, pk=event_id).exists():
+        raise errors.EventNotFound
 
 
 def _patient(organization: Organization, subject: Subject) -> uuid.UUID | None:

@@ -13,8 +13,9 @@ from automation.models import AutomationRule, EventDispatch, RuleRun, StaffTask
 from automation.services.decisions import replay, retry
 from journeys.models import Enrollment, JourneyLog, SystemEventLog
 from journeys.services.transitions import enroll, transition, unblock
+from kura import tenancy
 from tests.automation.practice import API, FORM, a_rule, drain, move, tell
-from tests.factories import a_template, reviewed, system
+from tests.factories import PatientFactory, a_template, reviewed, system
 
 
 def stage_of(patient):
@@ -276,3 +277,15 @@ def test_somebody_nobody_knows_is_kept_as_unmatched(organization, template):
 
     assert told.status == "unmatched"
     assert drain() == 0
+
+
+def test_no_event_is_caused_by_one_of_another_practice(organization, enrolled, other_organization):
+    ours = tell(enrolled, "PAYMENT_SUCCEEDED")
+
+    with tenancy.scope(other_organization):
+        stranger = PatientFactory(organization=other_organization)
+        with pytest.raises(errors.EventNotFound):
+            tell(stranger, "CUSTOM.mine", "mine", parent_event_id=ours.event_id)
+
+    told = tell(enrolled, "CUSTOM.ours", "ours", parent_event_id=ours.event_id)
+    assert SystemEventLog.objects.get(pk=told.event_id).root_event_id == ours.event_id
