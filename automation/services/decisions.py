@@ -70,6 +70,9 @@ def replay(*, event_id: uuid.UUID, user: User, reason: str) -> EventDispatch:
 def link(*, event_id: uuid.UUID, user: User, reason: str, patient_id: uuid.UUID) -> uuid.UUID:
     """Say about whom an unmatched event is: the id of the new event that says so.
 
+    Once: the place in the queue is locked and ends here. The key of the new event is therefore its
+    own, which no source can have used before.
+
     The log is never rewritten: the event that came in stays as it came, and one about the patient
     follows it, with the same contents, source and time.
     """
@@ -86,16 +89,16 @@ def link(*, event_id: uuid.UUID, user: User, reason: str, patient_id: uuid.UUID)
 
 
 def _about(place: EventDispatch, patient: Patient) -> Draft:
-    event = place.event
+    event, new_id = place.event, time_ordered_uuid()
     contents = getattr(event, "payload_row", None)
     return Draft(
-        id=time_ordered_uuid(),
+        id=new_id,
         organization_id=event.organization_id,
         event_type=event.event_type,
         patient_id=patient.pk,
         journey_key=event.journey_key,
         source=event.source,
-        idempotency_key=f"linked:{event.pk}",
+        idempotency_key=f"linked:{event.pk}:{new_id}",
         occurred_at=event.occurred_at,
         payload=contents.payload if contents else {},
         parent_event_id=event.pk,

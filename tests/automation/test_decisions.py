@@ -11,7 +11,7 @@ from automation.services.decisions import link, replay, skip
 from automation.services.staff_tasks import complete
 from journeys.models import SystemEventLog
 from kura import tenancy
-from tests.automation.practice import API
+from tests.automation.practice import API, tell
 from tests.factories import PatientFactory, a_user
 
 REASON = "Es el pago de la hermana"
@@ -42,6 +42,17 @@ def test_a_linked_event_cannot_be_replayed_and_linked_to_somebody_else(
 
     assert SystemEventLog.objects.get(parent_event_id=unmatched).pk == about
     assert DispatchDecision.objects.get().kind == "link"
+
+
+def test_a_key_that_the_source_has_used_does_not_swallow_a_linked_event(
+    unmatched, therapist, patient
+):
+    tell(patient, "PAYMENT_FAILED", f"linked:{unmatched}")
+
+    about = link(event_id=unmatched, user=therapist, reason=REASON, patient_id=patient.pk)
+
+    assert SystemEventLog.objects.get(pk=about).event_type == "PAYMENT_SUCCEEDED"
+    assert EventDispatch.objects.get(pk=about).status == "queued"
 
 
 def test_what_was_skipped_by_mistake_can_be_taken_back(unmatched, therapist):
