@@ -11,7 +11,7 @@ from automation import dispatch, errors
 from automation.intake import Subject, record_event
 from automation.models import AutomationRule, EventDispatch, RuleRun, StaffTask
 from automation.services.decisions import replay, retry
-from journeys.models import Enrollment, JourneyLog, SystemEventLog
+from journeys.models import Enrollment, JourneyLog, SystemEventLog, SystemEventPayload
 from journeys.services.transitions import enroll, transition, unblock
 from kura import tenancy
 from tests.automation.practice import API, FORM, a_rule, drain, move, tell
@@ -289,3 +289,17 @@ def test_no_event_is_caused_by_one_of_another_practice(organization, enrolled, o
 
     told = tell(enrolled, "CUSTOM.ours", "ours", parent_event_id=ours.event_id)
     assert SystemEventLog.objects.get(pk=told.event_id).root_event_id == ours.event_id
+
+
+def test_a_move_whose_contents_were_erased_still_calls_its_rules(organization, enrolled):
+    task = {"type": "create_task", "params": {"audience": "practice", "text": "{stage.name}"}}
+    a_rule(organization, "JOURNEY_STAGE_CHANGED", task)
+    to = {"patient_id": enrolled.pk, "journey_key": "intake", "to_stage": "CONFIRMED"}
+    transition(**to, cause=system())
+    event = SystemEventLog.objects.get(event_type="JOURNEY_STAGE_CHANGED")
+    SystemEventPayload.objects.filter(event=event).delete()
+
+    drain()
+
+    assert EventDispatch.objects.get(pk=event.pk).status == "done"
+    assert StaffTask.objects.get().journey_key == "intake"
