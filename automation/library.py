@@ -6,7 +6,8 @@ is never touched again, whatever a therapist made of it, and an archived one doe
 What protects the patient goes further than what moves them on: a risk that is high, critical or
 could not be determined puts the patient on hold, also when it was found before they enrolled; a
 medium one is a task for the therapist; only a low one lets them go on, and only from a completed
-questionnaire. A payment is confirmed by mail after the move: a patient on hold is told nothing.
+questionnaire. A payment is confirmed by mail after the move: a patient on hold is told nothing,
+their payment is refused by the block, and it can be replayed once a person has lifted that.
 """
 
 from __future__ import annotations
@@ -270,18 +271,23 @@ def _low_risk(key: str, name: str) -> ReadyRule:
     )
 
 
-def _paid(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRule:
+def _paid(key: str, name: str, stages: Sequence[str], to_stage: str, *, block: str) -> ReadyRule:
+    """Who is on hold is asked for as well: the block refuses the move, so that the payment stays in
+    sight and can be replayed. A rule that did not match could not be.
+    """
     return ReadyRule(
         code=f"{key}.payment_succeeded",
         names=_said(f"{name}: pago recibido", f"{name}: payment received"),
         descriptions=_said(
-            "Quien debía pagar y ha pagado pasa adelante, y recibe la confirmación por correo.",
-            "Who had to pay and has paid moves on, and is told so by mail.",
+            "Quien debía pagar y ha pagado pasa adelante, y recibe la confirmación por correo. "
+            "Si está en espera no se mueve: el pago se rechaza y se puede repetir.",
+            "Who had to pay and has paid moves on, and is told so by mail. Who is on hold stays: "
+            "the payment is refused and can be replayed.",
         ),
         journey_key=key,
         trigger="PAYMENT_SUCCEEDED",
         actions=[_to(key, to_stage), _mail(_PAID_SUBJECT, _PAID_BODY)],
-        **_standing_in(key, stages),
+        **_standing_in(key, [*stages, block]),
     )
 
 
@@ -341,7 +347,7 @@ READY_RULES: Final[Sequence[ReadyRule]] = (
     *_Risky(*_RETREAT, "BLOCKED_HIGH_RISK").rules(),
     _form(*_RETREAT, ["SCREENING_PENDING"], "SCREENING_COMPLETED"),
     _low_risk(*_RETREAT),
-    _paid(*_RETREAT, ["AWAITING_PAYMENT"], "PREPARATION_PHASE"),
+    _paid(*_RETREAT, ["AWAITING_PAYMENT"], "PREPARATION_PHASE", block="BLOCKED_HIGH_RISK"),
     _cancelled(*_RETREAT),
     _form(*_CHART, ["AWAITING_BIRTH_DATA"], "CHART_IN_PROGRESS"),
     _booked(*_CHART),
@@ -353,7 +359,7 @@ READY_RULES: Final[Sequence[ReadyRule]] = (
     *_Risky(*_INTAKE, "BLOCKED").rules(),
     _form(*_INTAKE, ["SCREENING_PENDING"], "SCREENING_COMPLETED"),
     _low_risk(*_INTAKE),
-    _paid(*_INTAKE, ["AWAITING_PAYMENT", "PAYMENT_PENDING"], "CONFIRMED"),
+    _paid(*_INTAKE, ["AWAITING_PAYMENT", "PAYMENT_PENDING"], "CONFIRMED", block="BLOCKED"),
     _payment_failed(*_INTAKE),
     _cancelled(*_INTAKE),
 )

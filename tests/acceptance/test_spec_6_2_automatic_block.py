@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automation.models import RuleRun, StaffTask
+from automation.services.decisions import replay
 from journeys.models import JourneyLog
 from journeys.services.transitions import enroll, unblock
 from tests.acceptance.ready import caused_by, happens, somebody_in, stage_in
@@ -69,6 +70,33 @@ def test_only_a_person_lifts_the_block_and_the_log_says_why(at_risk, therapist):
         "reviewed_safe",
     )
     assert stage_in(at_risk, RETREAT) == "SCREENING_PENDING"
+
+
+@pytest.mark.parametrize(
+    ("key", "confirmed"), [(RETREAT, "PREPARATION_PHASE"), ("intake", "CONFIRMED")]
+)
+def test_a_payment_refused_by_a_block_counts_once_a_person_has_lifted_it(
+    archetypes, therapist, key, confirmed
+):
+    patient = somebody_in(archetypes, key)
+    happens(patient, "FORM_SUBMISSION_COMPLETED", journey_key=key)
+    happens(patient, RISK, journey_key=None, risk_level="HIGH")
+
+    paid = happens(patient, PAID, journey_key=key, amount_cents=9_000)
+    refused = RuleRun.objects.get(event=paid.event_id, matched=True)
+    unblock(
+        patient_id=patient.pk,
+        journey_key=key,
+        to_stage="AWAITING_PAYMENT",
+        cause=reviewed(therapist),
+    )
+    replay(event_id=paid.event_id, user=therapist, reason="Revisado, el pago vale")
+    drain()
+
+    assert refused.status == "refused"
+    assert refused.actions[0]["error_code"] == "journey_blocked"
+    assert stage_in(patient, key) == confirmed
+    assert {one["status"] for one in RuleRun.objects.get(pk=refused.pk).actions} == {"done"}
 
 
 def test_a_risk_found_in_one_journey_blocks_all_that_have_a_block(archetypes):
