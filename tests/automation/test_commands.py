@@ -101,7 +101,7 @@ REFUSED = {
     "empty id": ({"id": ""}, "event_id_required"),
     "no uuid": ({"external-id": None, "patient-id": "7"}, "no UUID"),
     "empty reference": ({"external-id": ""}, "validation_error"),
-    "bad journey": ({"journey": "In take"}, "validation_error"),
+    "unknown journey": ({"journey": "intkae"}, "There is no journey “intkae”. Known: intake."),
     "no JSON": ({"payload": "{"}, "no JSON"),
     "no object": ({"payload": "[]"}, "no object"),
     "unfit payload": ({"payload": '{"amount_cents": "much"}'}, "/amount_cents"),

@@ -23,6 +23,7 @@ from django.utils.dateparse import parse_datetime
 from automation.intake import Recorded, Subject, record_event
 from automation.management.organizations import add_organization, organization_named
 from automation.sources import Source, SourceKind
+from journeys.models.template import JourneyTemplate
 from kura import tenancy
 from kura.accounts.models import Organization
 from kura.errors import KuraError
@@ -63,10 +64,19 @@ def _recorded(organization: Organization, options: dict[str, Any]) -> Recorded:
         source=_source(options["source"]),
         idempotency_key=options["key"],
         subject=_subject(options),
-        journey_key=options["journey"],
+        journey_key=_journey(organization, options["journey"]),
         payload=_payload(options["payload"]),
         occurred_at=_moment(options["occurred_at"]),
     )
+
+
+def _journey(organization: Organization, key: str | None) -> str | None:
+    """A person at a shell mistypes; no rule would listen to the event, and it is kept for ever."""
+    known = JourneyTemplate.objects.filter(organization=organization).order_by("key")
+    keys = list(known.values_list("key", flat=True))
+    if key is not None and key not in keys:
+        raise CommandError(f"There is no journey “{key}”. Known: {', '.join(keys) or 'none yet'}.")
+    return key
 
 
 def _source(text: str) -> Source:
