@@ -76,6 +76,7 @@ class QuickLink:
 
 
 class EventAdmin(ReadOnlyAdmin):
+    empty_words = _("No event has come in yet: forms, payments, analyses and moves appear here.")
     list_display = ("what", "patient_and_journey", "state", "happened")
     list_display_links = None
     list_filter = (StateFilter, EventTypeFilter, LogJourneyFilter)

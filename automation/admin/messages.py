@@ -41,6 +41,7 @@ class MessageStateFilter(KnownChoiceFilter):
 
 
 class MessageAdmin(ReadOnlyAdmin):
+    empty_words = _("No rule has written a message yet.")
     list_display = ("about", "state_and_next", "patient_name", "cause", "when")
     list_display_links = None
     list_filter = (MessageStateFilter,)

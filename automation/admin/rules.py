@@ -52,6 +52,7 @@ class VersionLine:
 
 
 class RuleAdmin(ReadOnlyAdmin):
+    empty_words = _("There are no rules yet. Whoever runs Kura can install the ready ones.")
     list_display = ("name", "when_and_where", "active_and_version", "lately")
     list_filter = (ActiveFilter, LogJourneyFilter)
     ordering = ("trigger_event", "priority", "id")

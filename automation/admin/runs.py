@@ -37,6 +37,7 @@ class OutcomeFilter(KnownChoiceFilter):
 
 
 class RunAdmin(ReadOnlyAdmin):
+    empty_words = _("No rule has been asked yet. They are asked when an event comes in.")
     list_display = ("rule_name", "outcome", "event_name", "patient_and_journey", "when")
     list_display_links = None
     list_filter = (OutcomeFilter,)

@@ -57,6 +57,7 @@ class WhoseFilter(KnownChoiceFilter):
 
 
 class TaskAdmin(ReadOnlyAdmin):
+    empty_words = _("There is nothing to do. What automation cannot or must not do appears here.")
     list_display = ("what", "patient_name", "for_whom_and_when", "state_and_way")
     list_display_links = None
     list_filter = (TaskStateFilter, WhoseFilter)

@@ -19,10 +19,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Field, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from kura.accounts.models import User
 
@@ -83,6 +85,7 @@ class TenantAdmin(_ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     form = TenantForm
+    empty_words: Promise = gettext_lazy("Nothing is here yet.")  # what an empty list says
 
     def prepare(self, rows: list[Any]) -> list[Any]:
         """A hook: attach to the rows of one page whatever its columns show."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from automation.models import DispatchDecision, Message, StaffTask
 from automation.services.staff_tasks import complete
@@ -232,3 +232,36 @@ def test_a_viewer_reads_tasks_and_is_offered_nothing_to_end(ours):
 
     assert "Llama a Om" in page
     assert done_url(ours.automated.task) not in page
+
+
+# --- lists without rows -------------------------------------------------------------------------
+
+A_CHOICE = {
+    "journeys_systemeventlog": "state=done",
+    "automation_automationrule": "active=yes",
+    "automation_rulerun": "outcome=done",
+    "automation_message": "state=sent",
+    "automation_stafftask": "state=open",
+}
+
+
+@pytest.mark.parametrize(("name", "choice"), A_CHOICE.items())
+def test_an_empty_list_says_what_belongs_there_and_an_empty_search_how_to_leave_it(
+    db, name, choice
+):
+    new = people.person(people.practice("Clínica nueva"), "manager", "Nueva")
+    client, url = logged_in(new), reverse(f"admin:{name}_changelist")
+
+    listed = client.get(url)
+    filtered = read(client, f"{url}?{choice}")
+
+    with translation.override("es"):
+        words = str(listed.context["cl"].model_admin.empty_words)
+    assert words in listed.content.decode()
+    assert words not in filtered
+    assert '<p class="empty" role="status">' in filtered
+    assert '<a href="?">' in filtered
+
+
+def test_a_list_with_rows_says_nothing_about_emptiness(client, ours):
+    assert 'class="empty"' not in read(client, reverse(TASKS))
