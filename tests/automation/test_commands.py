@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from automation.models import EventDispatch
 from journeys.models import SystemEventLog
@@ -123,6 +124,14 @@ def test_what_is_refused_is_said_in_words_and_nothing_is_stored(somebody, record
     assert SystemEventLog.objects.count() == before
 
 
+def test_a_refusal_is_said_in_english_as_everything_that_commands_print(somebody, record):
+    with translation.override("es"), pytest.raises(CommandError) as refused:
+        record(**{"occurred-at": "2999-01-31T09:00:00Z"})
+
+    assert str(refused.value).endswith(" (event_time)")
+    assert "evento" not in str(refused.value)
+
+
 def test_another_body_under_the_same_id_is_refused(somebody, record):
     record(payload='{"amount_cents": 1}')
 
@@ -148,6 +157,7 @@ def test_the_trace_is_printed_as_people_read_it(organization, somebody, record):
     lines = trace(event_id).splitlines()
 
     assert lines[0].startswith("PAYMENT_SUCCEEDED in intake from integration:bank")
+    assert lines[1].endswith("; done after 1 attempt")
     assert any(line.startswith("rule “Confirm” version 1: done") for line in lines)
     assert any("(expected gte 10000, was 9000)  ← first that failed" in line for line in lines)
     assert "rule “Off”: did not look (inactive)" in lines

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.dateparse import parse_datetime
 
 from automation.intake import Recorded, Subject, record_event
@@ -52,9 +52,15 @@ class Command(BaseCommand):
             with tenancy.scope(organization):
                 recorded = _recorded(organization, options)
         except KuraError as refusal:
-            raise CommandError(f"{refusal} ({refusal.code})") from refusal
+            raise CommandError(_in_english(refusal)) from refusal
         again = ", was there already" if recorded.duplicate else ""
         self.stdout.write(f"{recorded.event_id} {recorded.status}{again}")
+
+
+def _in_english(refusal: KuraError) -> str:
+    """As everything that commands print; the refusal itself speaks when it is asked."""
+    with translation.override("en"):
+        return f"{refusal} ({refusal.code})"
 
 
 def _recorded(organization: Organization, options: dict[str, Any]) -> Recorded:

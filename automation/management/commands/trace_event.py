@@ -68,7 +68,8 @@ def _event(event: EventTold) -> Iterator[str]:
     yield f"{event.type}{journey} from {event.source} ({event.id}), {event.occurred_at.isoformat()}"
     about = event.patient_id or "nobody known"
     problem = f", {event.last_error}" if event.last_error else ""
-    yield f"  about {about}; {event.status} after {event.attempts} attempts{problem}"
+    attempts = "1 attempt" if event.attempts == 1 else f"{event.attempts} attempts"
+    yield f"  about {about}; {event.status} after {attempts}{problem}"
     if event.parent_id:
         yield f"  caused by {event.parent_id}, first cause {event.root_id}, depth {event.depth}"
 
@@ -80,7 +81,8 @@ def _run(run: RunTold) -> Iterator[str]:
         first = "  ← first that failed" if condition is run.failed_on else ""
         yield f"  if {condition.words}: {_MARKS[condition.result]} {_found(condition)}{first}"
     for action in run.actions:
-        why = f" ({action.error_code}: {action.error_words})" if action.error_code else ""
+        told = ": ".join(part for part in (action.error_code, action.error_words) if part)
+        why = f" ({told})" if told else ""
         refs = "".join(f" {name}={value}" for name, value in action.refs.items())
         yield f"  then {action.words}: {action.status}{why}{refs}"
 
