@@ -132,7 +132,7 @@ def listening_rules(event: SystemEventLog, practice: Practice) -> list[Automatio
 
 def _concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
     if event.event_type == TIMEOUT:  # the monitor says whose limit was passed
-        return facts.told(event)["payload"].get("rule_id") == str(rule.pk)
+        return bool(facts.told(event)["payload"].get("rule_id") == str(rule.pk))
     if rule.journey_key in ("", event.journey_key):
         return True
     if event_type(event.event_type).per_journey:

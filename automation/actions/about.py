@@ -54,7 +54,9 @@ def _own_move(doing: Doing) -> JourneyLog | None:
 def _announced_move(doing: Doing) -> JourneyLog | None:
     if doing.event.event_type not in _MOVES:
         return None
-    log_id = _told(doing).get("log_id")  # None once the contents were erased
+    log_id = _told(doing).get("log_id")
+    if log_id is None:  # the contents were erased
+        return None
     return JourneyLog.objects.filter(patient=doing.patient_id, pk=log_id).first()
 
 
