@@ -67,8 +67,9 @@ class _Case:
 def process(event: SystemEventLog, *, again: bool = False, replay: bool = False) -> Processed:
     """Run every rule that listens. Needs a transaction; locks the patient.
 
-    `again`: it was tried before, so there may be runs. `replay`: a person asks for what was
-    refused. Raises nothing that a rule does: that is in its run; what is raised is about the event.
+    `again`: it was tried before, so there may be runs. `replay`: it was done, and a person asks
+    for what was refused. Raises nothing that a rule does: that is in its run; what is raised is
+    about the event.
     """
     if event.patient_id is None:
         return Processed(matched_patient=False)
@@ -81,14 +82,17 @@ def _processed(
 ) -> Processed:
     [position] = locked_positions([patient_id], event.journey_key or "")
     practice = Practice(organization=event.organization)
+    runs = _runs_before(event) if again or replay else {}
     rules = listening_rules(event, practice)
+    if replay:
+        rules = [rule for rule in rules if _is_replayed(rule, runs, practice)]
     case = _Case(
         event=event,
         patient_id=patient_id,
         practice=practice,
         stored=kept_facts(event)
         or facts.snapshot(position, event.journey_key or "", _asked(rules), timezone.now()),
-        runs=_runs_before(event) if again or replay else {},
+        runs=runs,
         replay=replay,
     )
     return _run_all(in_order(rules, case.practice), case)
@@ -108,6 +112,13 @@ def _run_all(rules: Sequence[AutomationRule], case: _Case) -> Processed:
 
 def _runs_before(event: SystemEventLog) -> dict[uuid.UUID, RuleRun]:
     return {run.rule_id: run for run in RuleRun.objects.filter(event=event)}
+
+
+def _is_replayed(
+    rule: AutomationRule, runs: Mapping[uuid.UUID, RuleRun], practice: Practice
+) -> bool:
+    """What happened long ago calls no rule that was written since, unless it protects."""
+    return rule.pk in runs or may_block(rule.actions, practice)
 
 
 def kept_facts(event: SystemEventLog) -> facts.Facts:

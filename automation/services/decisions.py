@@ -63,7 +63,7 @@ def replay(*, event_id: uuid.UUID, user: User, reason: str) -> EventDispatch:
         raise errors.LoopBudget
     if place.last_error == LINKED:
         raise errors.NotDecidable  # the event that follows it is what may be replayed
-    return _queue(place, replay=True)
+    return _queue(place, replay=place.replay or place.status == DispatchStatus.DONE)
 
 
 @transaction.atomic

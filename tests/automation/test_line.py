@@ -10,11 +10,11 @@ from django.utils import timezone
 from automation import dispatch, errors
 from automation.intake import Subject, record_event
 from automation.models import AutomationRule, EventDispatch, RuleRun, StaffTask
-from automation.services.decisions import replay, retry
+from automation.services.decisions import replay, retry, skip
 from journeys.models import Enrollment, JourneyLog, SystemEventLog, SystemEventPayload
 from journeys.services.transitions import enroll, transition, unblock
 from kura import tenancy
-from tests.automation.practice import API, FORM, a_rule, drain, move, tell
+from tests.automation.practice import API, FORM, a_rule, drain, emit, move, tell
 from tests.factories import PatientFactory, a_template, reviewed, system
 
 
@@ -108,6 +108,43 @@ def test_what_a_block_refused_can_be_replayed_once_a_person_lifted_it(
     assert stage_of(enrolled) == "CONFIRMED"
     assert RuleRun.objects.get(event=paid.event_id).status == "done"
     assert RuleRun.objects.filter(rule=tell_block).count() == 1
+
+
+def test_a_replay_calls_no_rule_that_was_written_since_unless_it_blocks(
+    organization, enrolled, therapist
+):
+    a_rule(organization, "PAYMENT_SUCCEEDED", move("intake", "CONFIRMED"))
+    block = {"patient_id": enrolled.pk, "journey_key": "intake", "to_stage": "BLOCKED_HIGH_RISK"}
+    transition(**block, cause=system())
+    paid = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+    unblock(patient_id=enrolled.pk, journey_key="intake", cause=reviewed(therapist))
+    a_rule(organization, "PAYMENT_SUCCEEDED", emit("CUSTOM.paid"))
+    protects = a_rule(organization, "PAYMENT_SUCCEEDED", move("intake", "BLOCKED_HIGH_RISK"))
+
+    replay(event_id=paid.event_id, user=therapist, reason="The block was lifted")
+    drain()
+
+    assert not SystemEventLog.objects.filter(event_type="CUSTOM.paid").exists()
+    assert RuleRun.objects.get(event=paid.event_id, rule=protects).status == "done"
+    assert stage_of(enrolled) == "BLOCKED_HIGH_RISK"
+
+
+def test_a_skipped_event_that_is_taken_back_meets_every_rule(organization, enrolled, therapist):
+    rule = a_rule(organization, "PAYMENT_SUCCEEDED", {"type": "no such action"})
+    paid = tell(enrolled, "PAYMENT_SUCCEEDED")
+    for _ in range(dispatch.MAX_ATTEMPTS):
+        EventDispatch.objects.update(next_attempt_at=timezone.now())
+        drain()
+    skip(event_id=paid.event_id, user=therapist, reason="Nobody knows why")
+    AutomationRule.objects.filter(pk=rule.pk).update(actions=[move("intake", "CONFIRMED")])
+    a_rule(organization, "PAYMENT_SUCCEEDED", emit("CUSTOM.paid"))
+
+    replay(event_id=paid.event_id, user=therapist, reason="The rule is repaired")
+    drain()
+
+    assert stage_of(enrolled) == "CONFIRMED"
+    assert SystemEventLog.objects.filter(event_type="CUSTOM.paid").exists()
 
 
 def test_a_replay_that_fails_repeats_nothing_that_took_effect(organization, enrolled, therapist):
