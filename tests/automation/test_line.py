@@ -63,6 +63,25 @@ def test_the_same_key_again_changes_nothing_and_another_body_is_an_error(organiz
     assert EventDispatch.objects.filter(status="queued").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [({"n": 1}, {"n": True}), ({"n": None}, {}), ({"n": [1]}, {"n": [True]})]
+)
+def test_another_body_is_another_body_in_whatever_type(enrolled, first, second):
+    tell(enrolled, "CUSTOM.x", payload=first)
+
+    with pytest.raises(errors.IdempotencyKeyReused):
+        tell(enrolled, "CUSTOM.x", payload=second)
+
+
+@pytest.mark.parametrize("number", [1e23, 1e16, 0.1, -0.0, 10**30, 5e-324])
+def test_the_same_number_again_is_the_same_body(enrolled, number):
+    first = tell(enrolled, "CUSTOM.x", payload={"n": number, "in": {"list": [number]}})
+
+    again = tell(enrolled, "CUSTOM.x", payload={"in": {"list": [number]}, "n": number})
+
+    assert (again.event_id, again.duplicate) == (first.event_id, True)
+
+
 def test_a_rule_that_blocks_goes_first_and_the_others_see_it(organization, enrolled):
     a_rule(organization, "RISK_ANALYSIS_COMPLETED", move("intake", "CONFIRMED"), priority=1)
     a_rule(
