@@ -78,13 +78,19 @@ def rules_of(organization_id: uuid.UUID, trigger_event: str) -> list[AutomationR
 
 
 _BLOCKING: Final = """
-SELECT t.key, s.code FROM journey_stages s JOIN journey_templates t ON t.id = s.template_id
+SELECT t.key, named.stage
+FROM journey_stages s JOIN journey_templates t ON t.id = s.template_id
+CROSS JOIN LATERAL (VALUES (s.code), ('')) AS named (stage)
 WHERE t.organization_id = %s AND s.status = 'onhold' AND s.retired_at IS NULL
+    AND (named.stage <> '' OR s.code = t.initial_stage)
 """
 
 
 def blocking_stages(organization_id: uuid.UUID) -> frozenset[tuple[str, str]]:
-    """Journey key and stage of every stage that puts a patient on hold."""
+    """Journey key and stage of every stage that puts a patient on hold.
+
+    The stage is '' where a journey begins so: who is enrolled without naming a stage is held.
+    """
     with prepared_cursor() as cursor:
         cursor.execute(_BLOCKING, [organization_id])
         return frozenset(cursor.fetchall())

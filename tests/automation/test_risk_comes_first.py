@@ -153,3 +153,16 @@ def test_an_event_that_could_not_have_blocked_holds_nobody(organization, in_two)
     drain()
 
     assert standing(in_two)["intake"] == "CONFIRMED"
+
+
+def test_a_journey_that_begins_on_hold_is_entered_before_any_other(organization, in_two):
+    a_template(organization, key="yoga")
+    a_template(organization, key="review", codes=["BLOCKED", *STAGES])
+    a_rule(organization, RISK, {"type": "enroll", "params": {"key": "yoga"}}, priority=1)
+    a_rule(organization, RISK, {"type": "enroll", "params": {"key": "review"}}, priority=2)
+
+    tell(in_two, RISK, payload=HIGH, journey_key=None)
+    drain()
+
+    assert standing(in_two)["review"] == "BLOCKED"
+    assert "yoga" not in standing(in_two)
