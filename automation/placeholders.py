@@ -86,6 +86,16 @@ def plain(value: object) -> str:
     return " ".join(CONTROL.sub(" ", line).split())[:MAX_VALUE]
 
 
+def in_words(text: str, language: str) -> str:
+    """For who reads a rule: "[name of the journey]" instead of "{journey.name}"."""
+
+    def said(found: re.Match[str]) -> str:
+        known = PLACEHOLDERS.get(found[1])
+        return f"[{known.labels[language]}]" if known and language in known.labels else found[0]
+
+    return _PLACEHOLDER.sub(said, text)
+
+
 def _unknown(name: str, *, in_subject: bool) -> Problem:
     known = [one.name for one in PLACEHOLDERS.values() if one.in_subject or not in_subject]
     words = _("“%(name)s” is no placeholder. Known ones: %(known)s.") % {

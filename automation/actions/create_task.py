@@ -17,7 +17,7 @@ from automation.actions.base import Action, Doing, Outcome, Params, Practice, do
 from automation.actions.texts import MAX_TASK, in_language, text_problems, text_schema, values
 from automation.models.message import Audience
 from automation.models.staff_task import TaskKind
-from automation.placeholders import fill
+from automation.placeholders import fill, in_words
 from automation.problems import Problem
 from automation.tasks_for_people import give
 from journeys.event_types import names
@@ -72,9 +72,9 @@ def _problems(params: Params, practice: Practice) -> Iterator[Problem]:  # noqa:
 
 
 def _sentence(params: Params, practice: Practice) -> str:
-    reader = get_language() or practice.organization.language
+    reader = (get_language() or practice.organization.language)[:2]
     words = str(_SENTENCES[Audience(params["audience"])])
-    return words % {"text": in_language(params["text"], reader[:2])}
+    return words % {"text": in_words(in_language(params["text"], reader), reader)}
 
 
 ACTION: Final = Action(

@@ -28,7 +28,7 @@ from automation.actions.texts import (
 from automation.addressees import Addressee, addressees
 from automation.judging import TIMEOUT
 from automation.models.message import REASONS, Audience, Message
-from automation.placeholders import fill, plain
+from automation.placeholders import fill, in_words, plain
 from automation.problems import Problem
 from automation.tasks_for_people import ask_to_tell
 from journeys.event_types import names
@@ -141,9 +141,9 @@ def _problems(params: Params, practice: Practice) -> Iterator[Problem]:  # noqa:
 
 
 def _sentence(params: Params, practice: Practice) -> str:
-    reader = get_language() or practice.organization.language
+    reader = (get_language() or practice.organization.language)[:2]
     words = str(_SENTENCES[Audience(params["audience"])])
-    return words % {"subject": in_language(params["subject"], reader[:2])}
+    return words % {"subject": in_words(in_language(params["subject"], reader), reader)}
 
 
 ACTION: Final = Action(

@@ -97,6 +97,25 @@ def test_names_are_in_the_readers_language(practice):
     assert "Confirmado" in words.then[0]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("es", "Pago de [nombre del journey]"),
+        ("en", "Payment for [name of the journey]"),
+    ],
+)
+def test_a_placeholder_is_read_by_its_name_in_the_readers_language(practice, language, words):
+    subject = {"es": "Pago de {journey.name}", "en": "Payment for {journey.name}"}
+    params = {"audience": "patient", "subject": subject, "body": "-"}
+    mail = {"type": "send_email", "params": params}
+    task = {"type": "create_task", "params": {"audience": "therapist", "text": subject}}
+
+    with translation.override(language):
+        told = words_of_rule(a_definition(actions=[mail, task]), practice).then
+
+    assert all(words in one for one in told)
+
+
 def test_a_rule_without_conditions_has_no_if(practice):
     assert words_of_rule(a_definition(), practice).if_ == ""
 
