@@ -2,7 +2,8 @@
 
 Never: the patient was erased, has left the stage it is about, or a newer reminder says the same.
 Later: the patient is on hold (reminders while any journey is, other mail to the patient while the
-journey it speaks of is), or was sent the same reminder a short time ago.
+journey it speaks of is), or was sent the same reminder a short time ago. An event about the patient
+that failed for good may have been a block: reminders wait until a person has decided about it.
 
 Moves that the message's own rule made for the same event do not count as leaving.
 """
@@ -36,7 +37,10 @@ SELECT
     EXISTS (
         SELECT FROM journey_enrollments e
         WHERE e.patient_id = m.patient_id AND e.closed_at IS NULL AND e.status = 'onhold'
-            AND (m.is_reminder OR e.journey_key = m.journey_key)),
+            AND (m.is_reminder OR e.journey_key = m.journey_key))
+    OR (m.is_reminder AND EXISTS (
+        SELECT FROM event_dispatches d
+        WHERE d.patient_id = m.patient_id AND d.status = 'dead')),
     (
         SELECT max(coalesce(before.sent_at, before.claimed_at)) FROM messages before
         WHERE m.is_reminder AND before.id <> m.id

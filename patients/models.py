@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 
 from kura.accounts.models import Language, Organization, validate_timezone
@@ -92,6 +92,7 @@ class Patient(models.Model):
         ]
         indexes = [
             models.Index(fields=("organization", "sort_key", "id"), name="ix_patients_by_name"),
+            models.Index("organization", Upper("email"), name="ix_patients_by_email"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.core import mail as django_mail
 from django.utils import timezone
 
 from automation import errors, outbox, posting
-from automation.models import DispatchDecision, Heartbeat, Message, StaffTask
+from automation.models import DispatchDecision, EventDispatch, Heartbeat, Message, StaffTask
 from automation.services.messages import resend
 from journeys.errors import ReasonRequired
 from journeys.services.transitions import enroll, transition, unblock
@@ -440,6 +440,19 @@ def test_reminders_wait_while_any_journey_is_on_hold(organization, remind, enrol
     unblock(patient_id=enrolled.pk, journey_key="retreat", cause=reviewed(therapist))
     deliver()
     assert states() == ["queued"]
+    deliver(clock=at(minutes=6))
+    assert states() == ["sent"]
+
+
+def test_reminders_wait_while_an_event_that_may_be_a_block_failed_for_good(remind, enrolled):
+    remind()
+    failed = tell(enrolled, "CUSTOM.risk", "failed")
+    EventDispatch.objects.filter(pk=failed.event_id).update(status="dead")
+
+    deliver()
+
+    assert (the_message().state, the_message().last_error) == ("queued", "on_hold")
+    EventDispatch.objects.filter(pk=failed.event_id).update(status="skipped")
     deliver(clock=at(minutes=6))
     assert states() == ["sent"]
 
