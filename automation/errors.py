@@ -149,6 +149,12 @@ class TaskDone(KuraError):
     status = 409
 
 
+class EventUndecided(KuraError):
+    message = _("Decide about the event first: try it again, or skip it. That ends the task.")
+    code = "event_undecided"
+    status = 409
+
+
 class TaskNotPermitted(KuraError):
     message = _("You may not mark tasks as done. Ask a therapist or a manager.")
     code = "permission_denied"

@@ -22,7 +22,7 @@ from automation import errors
 from automation.admin import badges
 from automation.admin.links import event_link, two_lines
 from automation.models.staff_task import StaffTask
-from automation.services.staff_tasks import COMPLETE, complete
+from automation.services.staff_tasks import COMPLETE, asks_for_a_decision, complete
 from journeys.admin import badges as journey_badges
 from journeys.admin.enrollments import patient_link
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
@@ -159,11 +159,17 @@ def _done_url(task: StaffTask) -> str:
 
 
 def done_page(site: AdminSite, request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
-    """GET asks, POST does. A click that was sent twice is answered twice the same."""
+    """GET asks, POST does. A click that was sent twice is answered twice the same.
+
+    A task about a failed event leads to that event: deciding there ends it.
+    """
     editor = editor_of(request)
     if not editor.has_perm(COMPLETE):
         raise PermissionDenied(str(errors.TaskNotPermitted()))
     task = _load(task_id)
+    if task.done_at is None and asks_for_a_decision(task):
+        messages.warning(request, str(errors.EventUndecided()))
+        return redirect("admin:journeys_systemeventlog_change", task.event_id)
     common = {**site.each_context(request), "task": task}
     if request.method != "POST" and task.done_at is None:
         return render(request, "kura/task_done.html", common | {"title": gettext("Mark as done")})

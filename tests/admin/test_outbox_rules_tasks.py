@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from automation.models import DispatchDecision, Message, StaffTask
+from automation.errors import EventUndecided
+from automation.models import DispatchDecision, EventDispatch, Message, StaffTask
 from automation.services.staff_tasks import complete
 from kura import tenancy
 from tests.admin import people
@@ -217,6 +218,25 @@ def test_who_comes_second_to_a_task_is_told_who_did_it(client, ours):
 
     assert [answer.status_code for answer in answers] == [409, 409]
     assert "Manager Om ya marcó esta tarea como hecha" in answers[1].content.decode()
+
+
+def test_a_task_about_a_failed_event_is_ended_by_deciding_about_the_event(client, ours):
+    with tenancy.scope(ours.organization):
+        event = ours.automated.task.event
+        EventDispatch.objects.filter(pk=event.pk).update(status="dead")
+        StaffTask.objects.filter(pk=ours.automated.task.pk).update(kind="event_failed")
+
+    answers = [
+        client.get(done_url(ours.automated.task)),
+        client.post(done_url(ours.automated.task)),
+    ]
+
+    place = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
+    assert [answer["Location"] for answer in answers] == [place] * 2
+    with tenancy.scope(ours.organization):
+        assert StaffTask.objects.get(pk=ours.automated.task.pk).done_at is None
+        with pytest.raises(EventUndecided):
+            complete(task_id=ours.automated.task.pk, user=ours.therapist)
 
 
 def test_my_tasks_are_those_that_name_me(client, ours):
