@@ -59,6 +59,7 @@ def test_nobody_outlives_a_supervisor_or_a_leader_that_is_killed(start_cluster):
 
     cluster.popen.send_signal(signal.SIGKILL)
 
+    assert cluster.popen.wait(5) == -signal.SIGKILL
     assert cluster.leaves_nothing()
 
 
