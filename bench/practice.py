@@ -42,11 +42,11 @@ def open_practice() -> Practice:
     therapist.save()
     therapist.groups.add(Group.objects.get(name="therapist"))
     with tenancy.scope(organization):
-        create_template(organization=organization, blueprint=_blueprint())
+        create_template(organization=organization, blueprint=blueprint())
     return Practice(organization, therapist)
 
 
-def _blueprint() -> Blueprint:
+def blueprint() -> Blueprint:
     """A ring, so that a patient can be moved on for as long as the measuring lasts."""
     ring = zip(STAGES, (*STAGES[1:], START), strict=True)
     return Blueprint(

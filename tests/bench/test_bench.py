@@ -7,9 +7,14 @@ import os
 import pytest
 from django.db import connection
 
-from bench import database
+from bench import database, verification
 from bench.figures import Target, compared, single, table
-from bench.practice import open_practice
+from bench.practice import Practice, blueprint, open_practice
+from journeys.models import JourneyLog
+from journeys.selectors.verification import snapshot, violations
+from journeys.services.templates import create_template
+from kura import tenancy
+from tests.factories import a_user
 
 
 def test_nothing_is_written_to_the_configured_database(db: None) -> None:
@@ -22,6 +27,20 @@ def test_a_bench_database_is_never_the_configured_one(monkeypatch: pytest.Monkey
 
     with pytest.raises(database.NotThrowAway), database.throw_away_database():
         pass
+
+
+def test_what_is_loaded_for_verification_is_what_the_door_would_have_written(organization):
+    create_template(organization=organization, blueprint=blueprint())
+
+    therapist = a_user(organization)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no trigger waits when guards go off
+
+    verification.fill(Practice(organization, therapist), 200)
+
+    with tenancy.every_organization(), snapshot():
+        assert JourneyLog.objects.count() == 200
+        assert list(violations()) == []
 
 
 def test_a_child_process_works_in_the_same_database(monkeypatch: pytest.MonkeyPatch) -> None:
