@@ -59,6 +59,33 @@ def ask_for_review(doing: Doing, journey_key: str, stage: str, refusal: KuraErro
     )
 
 
+def ask_to_replay(doing: Doing, journey_key: str) -> StaffTask:
+    """A block held back what this event would have done. It is open until somebody replays it.
+
+    Refused again, it is asked for again: the same row, not another one.
+    """
+    with translation.override(doing.practice.organization.language):
+        text = _(
+            "“%(event)s” came in while “%(journey)s” was on hold. "
+            "Once the block is lifted, replay the event."
+        ) % {
+            "event": event_label(doing.event.event_type),
+            "journey": doing.practice.journeys[journey_key].name,
+        }
+    task = give(
+        kind=TaskKind.HELD_BACK,
+        text=text,
+        event=doing.event,
+        journey_key=journey_key,
+        rule_id=doing.rule.pk,
+        action_index=doing.index,
+    )
+    if task.done_at is not None:
+        task.done_at, task.done_by = None, None
+        task.save(update_fields=["done_at", "done_by"])
+    return task
+
+
 def ask_about_dead_event(event: SystemEventLog) -> StaffTask | None:
     """An event failed for good; nobody would notice that something did not happen."""
     if event.patient_id is None:

@@ -17,7 +17,7 @@ from automation import errors
 from automation.actions.base import Action, Doing, Outcome, Params, Practice, done, refused
 from automation.actions.targets import stage_problems, stage_words
 from automation.problems import Problem
-from automation.tasks_for_people import ask_for_review
+from automation.tasks_for_people import ask_for_review, ask_to_replay
 from journeys.cause import by_rule
 from journeys.errors import NotEnrolled, StageNotAllowed
 from journeys.event_types import names
@@ -88,13 +88,16 @@ def _require_standing(key: str, status: str, doing: Doing) -> None:
 
 
 def _refused(refusal: KuraError, key: str, status: str, doing: Doing) -> Outcome:
-    """A block that is refused because there is one already needs nobody.
+    """A block that is refused because there is one already needs nobody; any other move does: it
+    has to be made up for once the block is lifted.
 
-    A stage that has gone from the template does: nobody can tell any more whether it was a block.
+    So does a stage that has gone from the template: nobody can tell any more whether it blocked.
     """
     is_block = doing.practice.is_blocking(key, status) or isinstance(refusal, StageNotAllowed)
     if is_block and refusal.code != "journey_blocked":
         ask_for_review(doing, key, status, refusal)
+    elif not is_block and refusal.code == "journey_blocked":
+        ask_to_replay(doing, key)
     return refused(refusal)
 
 

@@ -21,6 +21,7 @@ class TaskKind(models.TextChoices):
     NO_ADDRESS = "no_address", _("No e-mail address")
     MESSAGE_FAILED = "message_failed", _("Message could not be delivered")
     BLOCK_REFUSED = "block_refused", _("A block could not be set")
+    HELD_BACK = "held_back", _("Held back by a block")
     EVENT_FAILED = "event_failed", _("An event could not be processed")
 
 

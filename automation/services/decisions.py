@@ -63,6 +63,7 @@ def replay(*, event_id: uuid.UUID, user: User, reason: str) -> EventDispatch:
         raise errors.LoopBudget
     if place.last_error == LINKED:
         raise errors.NotDecidable  # the event that follows it is what may be replayed
+    _end_task(place, user)
     return _queue(place, replay=place.replay or place.status == DispatchStatus.DONE)
 
 
@@ -151,6 +152,8 @@ def _queue(place: EventDispatch, *, replay: bool) -> EventDispatch:
 def _end_task(place: EventDispatch, user: User) -> None:
     """Who decides about the event has done what the task asked for."""
     tasks = StaffTask.objects.filter(
-        event=place.event_id, kind=TaskKind.EVENT_FAILED, done_at__isnull=True
+        event=place.event_id,
+        kind__in=[TaskKind.EVENT_FAILED, TaskKind.HELD_BACK],
+        done_at__isnull=True,
     )
     tasks.update(done_at=timezone.now(), done_by=user)

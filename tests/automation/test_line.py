@@ -121,9 +121,12 @@ def test_what_a_block_refused_can_be_replayed_once_a_person_lifted_it(
     assert stage_of(enrolled) == "BLOCKED_HIGH_RISK"
     unblock(patient_id=enrolled.pk, journey_key="intake", cause=reviewed(therapist))
 
+    assert [task.kind for task in StaffTask.objects.filter(done_at=None)] == ["held_back"]
+
     replay(event_id=paid.event_id, user=therapist, reason="The block was lifted")
     drain()
 
+    assert StaffTask.objects.get().done_by == therapist
     assert stage_of(enrolled) == "CONFIRMED"
     assert RuleRun.objects.get(event=paid.event_id).status == "done"
     assert RuleRun.objects.filter(rule=tell_block).count() == 1
@@ -189,6 +192,20 @@ def test_a_replay_that_fails_repeats_nothing_that_took_effect(organization, enro
     enrolled.refresh_from_db()
     assert enrolled.journey_status == {"intake": "AWAITING_PAYMENT", "retreat": "CONFIRMED"}
     assert RuleRun.objects.get().status == "done"
+
+
+def test_what_is_replayed_too_early_is_asked_for_again(organization, enrolled, therapist):
+    a_rule(organization, "PAYMENT_SUCCEEDED", move("intake", "CONFIRMED"))
+    a_rule(organization, "CUSTOM.block", move("intake", "BLOCKED_HIGH_RISK"))
+    tell(enrolled, "CUSTOM.block", "b")
+    paid = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+
+    replay(event_id=paid.event_id, user=therapist, reason="Too early, as it turns out")
+    drain()
+
+    assert stage_of(enrolled) == "BLOCKED_HIGH_RISK"
+    assert StaffTask.objects.get().done_at is None
 
 
 def test_an_event_older_than_what_its_source_caused_since_moves_nobody(organization, enrolled):
