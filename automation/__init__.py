@@ -9,7 +9,7 @@ The line of an event, a screen each:
     judging.py       trigger and conditions on the stored facts -> verdict with reasons
     actions/         one file a type: schema, sentence, effect
     outbox.py        messages leave after the commit
-    receivers.py     a move becomes an event again
+    sql/moves_are_events.sql   a move becomes an event again; receivers.py rings for it
 
 The tables are the queue; django-q2 is the clock and the doorbell (bell.py, tasks.py,
 schedules.py, cluster.py): a lost, doubled or late task does no harm.

@@ -201,19 +201,20 @@ def _retried(claimed: Claimed, error: str) -> None:
 
 def _try_later(claimed: Claimed, error: str) -> None:
     if claimed.attempts >= MAX_ATTEMPTS:
-        _mine(claimed, status=DispatchStatus.DEAD, finished_at=timezone.now(), last_error=error)
-        _bury(claimed.event_id)
+        dead = {"status": DispatchStatus.DEAD, "finished_at": timezone.now(), "last_error": error}
+        if _mine(claimed, **dead):
+            _bury(claimed.event_id)
         return
     wait = BACKOFF[claimed.attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     again = timezone.now() + timedelta(seconds=wait)
     _mine(claimed, status=DispatchStatus.QUEUED, next_attempt_at=again, last_error=error)
 
 
-def _mine(claimed: Claimed, **fields: object) -> None:
+def _mine(claimed: Claimed, **fields: object) -> bool:
+    """Give the event back as `fields` say; False when somebody else has taken it over."""
     with tenancy.every_organization():
-        EventDispatch.objects.filter(pk=claimed.event_id, claim=claimed.claim).update(
-            claim=None, **fields
-        )
+        mine = EventDispatch.objects.filter(pk=claimed.event_id, claim=claimed.claim)
+        return bool(mine.update(claim=None, **fields))
 
 
 def _bury(event_id: uuid.UUID) -> None:

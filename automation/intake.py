@@ -1,8 +1,9 @@
 """Events in: each is stored once, whoever delivers it and however often.
 
 `record_event()` is the way in for everything outside (API, command, monitor), `store()` for what
-Kura derives from its own moves. Both write event, contents, and place in the queue in one call to
-`sql/record_events.sql`, and ring the bell in the same transaction.
+Kura itself adds (a new patient, an event of a rule, a link); the events of moves are stored by the
+database (`sql/moves_are_events.sql`). All write event, contents, and place in the queue in one call
+to `sql/record_events.sql`; what is stored here rings the bell in the same transaction.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """An event that is not stored yet. `derived`: Kura made it from a move."""
+    """An event that is not stored yet. `derived`: by Kura, so it waits only if a rule listens."""
 
     id: uuid.UUID
     organization_id: uuid.UUID
