@@ -29,6 +29,11 @@ def ring_mail() -> None:
     _call("deliver")
 
 
+def ring_monitor() -> None:
+    """Call the monitor again: it had no time for all whom it found."""
+    _call("check_stale_journeys")
+
+
 def _call(task: str) -> None:
     now = time.monotonic()
     if not _is_ringing(task) and now - _last_rung.get(task, 0.0) >= QUIET:

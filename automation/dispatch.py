@@ -18,8 +18,9 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import Error, connection, transaction
@@ -43,6 +44,8 @@ OF_EACH: Final = 10  # events of one organization in a claim
 AT_ONCE: Final = 20  # events in a claim
 LINGER: Final = 0.6  # seconds at the door after the last event; longer than bell.QUIET
 PAUSE: Final = 0.05  # seconds between two looks while lingering
+
+Clock = Callable[[], datetime]
 
 # Organizations that have anything waiting are found by jumping through the index, one look each.
 _CLAIM: Final = """
@@ -99,10 +102,11 @@ class Claimed:
     again: bool
 
 
-def drain(*, seconds: float = 20, linger: float = LINGER) -> int:
+def drain(*, seconds: float = 20, linger: float = LINGER, clock: Clock = timezone.now) -> int:
     """Process what is due until nothing is, or `seconds` are over; the number of events tried.
 
-    Any number of drains may run at once. Call it outside a transaction.
+    `clock`: the moment at which rules act. Any number of drains may run at once. Call it outside
+    a transaction.
     """
     ends = time.monotonic() + seconds
     quiet_until = time.monotonic() + linger
@@ -110,7 +114,7 @@ def drain(*, seconds: float = 20, linger: float = LINGER) -> int:
     while time.monotonic() < ends:
         batch = claim_next()
         for claimed in batch:
-            _process(claimed)
+            _process(claimed, clock)
         tried += len(batch)
         if batch:
             quiet_until = time.monotonic() + linger
@@ -145,13 +149,15 @@ def _claim(*, tried: bool, at_once: int) -> list[Claimed]:
     return [one for one in claimed if one.status == DispatchStatus.PROCESSING]
 
 
-def _process(claimed: Claimed) -> None:
+def _process(claimed: Claimed, clock: Clock) -> None:
     """One event in one transaction; what goes wrong is written down in another."""
     try:
         with transaction.atomic():
             event = held_event(claimed.event_id, claimed.claim)
             if event is not None:
-                _settle(claimed, engine.process(event, again=claimed.again, replay=claimed.replay))
+                again, replay = claimed.again, claimed.replay
+                processed = engine.process(event, again=again, replay=replay, now=clock())
+                _settle(claimed, processed)
     except Exception as error:  # noqa: BLE001  the edge: a drain survives any event
         logger.warning("event %s failed: %s", claimed.event_id, type(error).__name__)
         _after_failure(claimed, type(error).__name__)

@@ -24,12 +24,13 @@ from automation import errors, facts
 from automation.actions import ACTIONS
 from automation.actions.base import AFTER_REFUSAL, Doing, Outcome, Practice, refused
 from automation.judging import TIMEOUT, Judgement, judge
+from automation.models.message import REASONS
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.selectors.hearing import dead_events, rules_of
 from journeys.event_types import event_type
 from journeys.models.event import SystemEventLog
-from journeys.selectors.positions import locked_positions
+from journeys.selectors.positions import Position, locked_positions
 from kura import tenancy
 from kura.conditions import InvalidCondition, paths
 from kura.errors import constraint_of
@@ -37,6 +38,7 @@ from kura.errors import constraint_of
 logger = logging.getLogger(__name__)
 
 ENDED: Final = frozenset({RunStatus.NOT_MATCHED, RunStatus.DONE, RunStatus.LOOP})
+LEFT_STAGE: Final = "left_stage"
 BLOCKING_ACTIONS: Final = frozenset({"update_journey_status", "enroll"})
 
 
@@ -54,7 +56,10 @@ class Processed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Case:
-    """One event being processed. `stored` grows while rules run, and is kept at the end."""
+    """One event being processed. `stored` grows while rules run, and is kept at the end.
+
+    `is_over`: it says that a time is up, and the patient has left that stage visit since.
+    """
 
     event: SystemEventLog
     patient_id: uuid.UUID
@@ -62,10 +67,18 @@ class _Case:
     stored: facts.Facts
     runs: Mapping[uuid.UUID, RuleRun]
     replay: bool
+    now: datetime
+    is_over: bool
 
 
-def process(event: SystemEventLog, *, again: bool = False, replay: bool = False) -> Processed:
-    """Run every rule that listens. Needs a transaction; locks the patient.
+def process(
+    event: SystemEventLog,
+    *,
+    again: bool = False,
+    replay: bool = False,
+    now: datetime | None = None,
+) -> Processed:
+    """Run every rule that listens, as of `now`. Needs a transaction; locks the patient.
 
     `again`: it was tried before, so there may be runs. `replay`: it was done, and a person asks
     for what was refused. Raises nothing that a rule does: that is in its run; what is raised is
@@ -74,11 +87,11 @@ def process(event: SystemEventLog, *, again: bool = False, replay: bool = False)
     if event.patient_id is None:
         return Processed(matched_patient=False)
     with tenancy.scope(event.organization), translation.override(event.organization.language):
-        return _processed(event, event.patient_id, again=again, replay=replay)
+        return _processed(event, event.patient_id, again, replay, now or timezone.now())
 
 
 def _processed(
-    event: SystemEventLog, patient_id: uuid.UUID, *, again: bool, replay: bool
+    event: SystemEventLog, patient_id: uuid.UUID, again: bool, replay: bool, now: datetime
 ) -> Processed:
     [position] = locked_positions([patient_id], event.journey_key or "")
     practice = Practice(organization=event.organization)
@@ -91,11 +104,22 @@ def _processed(
         patient_id=patient_id,
         practice=practice,
         stored=kept_facts(event)
-        or facts.snapshot(position, event.journey_key or "", _asked(rules), timezone.now()),
+        or facts.snapshot(position, event.journey_key or "", _asked(rules), now),
         runs=runs,
         replay=replay,
+        now=now,
+        is_over=_is_over(event, position),
     )
     return _run_all(in_order(rules, case.practice), case)
+
+
+def _is_over(event: SystemEventLog, position: Position) -> bool:
+    """Who left the stage and came back is in another visit, with a time of its own."""
+    told = facts.told(event)["payload"]
+    if event.event_type != TIMEOUT or told.get("enrollment_id") is None:
+        return False
+    visit = (told["enrollment_id"], told.get("stage_seq"))
+    return not position.is_open or visit != (str(position.enrollment_id), position.seq)
 
 
 def _run_all(rules: Sequence[AutomationRule], case: _Case) -> Processed:
@@ -318,6 +342,8 @@ def _act(
 
 
 def _performed(index: int, action: dict[str, Any], rule: AutomationRule, case: _Case) -> Outcome:
+    if case.is_over:
+        return Outcome(status="unchanged", code=LEFT_STAGE, words=str(REASONS[LEFT_STAGE]))
     if _awaits_a_block(action, case):
         return refused(errors.BlockPending())
     doing = Doing(
@@ -327,7 +353,7 @@ def _performed(index: int, action: dict[str, Any], rule: AutomationRule, case: _
         index=index,
         facts=facts.seen_by(case.event, case.stored, first=False),
         practice=case.practice,
-        now=timezone.now(),
+        now=case.now,
     )
     return ACTIONS[action["type"]].perform(action.get("params", {}), doing)
 

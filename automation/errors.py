@@ -229,3 +229,9 @@ class DecisionKept(KuraError):
     code = "event_decision_append_only"
     status = 409
     constraint = "event_decision_append_only"
+
+
+class CheckInProgress(KuraError):
+    message = _("Another check is at work. Wait a moment and look at what it found.")
+    code = "check_in_progress"
+    status = 409

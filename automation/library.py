@@ -1,4 +1,4 @@
-"""The ready rules of the archetype journeys: Spec 3.1's table and 6.2, in both languages.
+"""The ready rules of the archetype journeys: Spec 3.1's table, 5 and 6.2, in both languages.
 
 `install()` makes those whose journeys the practice has, once: a rule that is there under its code
 is never touched again, whatever a therapist made of it, and an archived one does not come back.
@@ -12,50 +12,23 @@ their payment is refused by the block, and it can be replayed once a person has 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 
+from automation.ladders import TIMEOUTS
 from automation.models.rule import AutomationRule
+from automation.ready import ReadyRule, mail, said, task, to
 from automation.services.rules import create_rule, hold_rules
 from journeys.models.template import JourneyTemplate
 from kura.accounts.models import Organization, User
-from kura.conditions import Labels
 
 BLOCK_FIRST: Final = 10  # the engine lets blocks go first anyway; the list of rules reads so, too
-MOVE: Final = 100
 ENDED: Final = ["COMPLETED", "CANCELLED"]
 DANGEROUS: Final = ["HIGH", "CRITICAL"]
 REVIEW_WITHIN: Final = 48  # hours for a medium risk, which holds nobody up by itself
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadyRule:
-    """`code` is its name for ever. `description`: why a practice would want it."""
-
-    code: str
-    names: Labels
-    descriptions: Labels
-    journey_key: str
-    trigger: str
-    actions: Sequence[Mapping[str, Any]]
-    stage: str = ""
-    conditions: Mapping[str, Any] = field(default_factory=dict)
-    priority: int = MOVE
-
-    def definition(self, language: str) -> dict[str, Any]:
-        """As `create_rule` takes it, named in that language."""
-        return {
-            "name": self.names.get(language, self.names["es"]),
-            "trigger_event": self.trigger,
-            "journey_key": self.journey_key,
-            "stage": self.stage,
-            "conditions": dict(self.conditions),
-            "actions": [dict(action) for action in self.actions],
-            "priority": self.priority,
-        }
 
 
 @transaction.atomic
@@ -63,12 +36,15 @@ def install(
     organization: Organization,
     keys: Collection[str] | None = None,
     user: User | None = None,
+    *,
+    also_waiting: bool = False,
 ) -> list[AutomationRule]:
     """The rules that were made now. `keys`: only of these journeys. Needs the tenant scope.
 
-    Locks the organization's rules: who installs at the same time finds them there.
-    Raises what `create_rule` raises when the practice's template is not the archetype any more;
-    nothing is installed then.
+    `also_waiting`: their time-outs count for those who wait already, too (`create_rule`).
+    Locks the organization's rules: who installs at the same time finds them there. Raises what
+    `create_rule` raises when the practice's template is not the archetype any more; nothing is
+    installed then.
     """
     hold_rules(organization.pk)
     known = _known_journeys(organization)
@@ -84,6 +60,7 @@ def install(
             definition=rule.definition(organization.language),
             user=user,
             code=rule.code,
+            also_waiting=also_waiting,
         )
         for rule in READY_RULES
         if rule.journey_key in wanted and rule.code not in there
@@ -98,32 +75,14 @@ def _known_journeys(organization: Organization) -> set[str]:
 # --- how they are written -----------------------------------------------------------------------
 
 
-def _said(es: str, en: str) -> Labels:
-    return {"es": es, "en": en}
-
-
-def _to(key: str, stage: str) -> dict[str, Any]:
-    return {"type": "update_journey_status", "params": {"key": key, "status": stage}}
-
-
-def _task(text: Labels) -> dict[str, Any]:
-    params = {"audience": "therapist", "text": dict(text), "due_in_hours": REVIEW_WITHIN}
-    return {"type": "create_task", "params": params}
-
-
-def _mail(subject: Labels, body: Labels) -> dict[str, Any]:
-    params = {"audience": "patient", "subject": dict(subject), "body": dict(body)}
-    return {"type": "send_email", "params": params}
-
-
-_REVIEW: Final = _said(
+_REVIEW: Final = said(
     "Revisar a {patient.full_name}: el análisis da riesgo medio en «{journey.name}».",
     "Review {patient.full_name}: the analysis says medium risk in “{journey.name}”.",
 )
-_PAID_SUBJECT: Final = _said(
+_PAID_SUBJECT: Final = said(
     "Hemos recibido tu pago: {journey.name}", "We have received your payment: {journey.name}"
 )
-_PAID_BODY: Final = _said(
+_PAID_BODY: Final = said(
     "Hola, {patient.first_name}:\n\nHemos recibido tu pago de «{journey.name}». Gracias.\n\n"
     "{practice.name}",
     "Hello {patient.first_name},\n\nWe have received your payment for “{journey.name}”. Thank you."
@@ -161,10 +120,10 @@ class _Risky:
     def _high(self) -> ReadyRule:
         return ReadyRule(
             code=f"{self.key}.risk_high",
-            names=_said(
+            names=said(
                 f"{self.name}: bloquear con riesgo alto", f"{self.name}: block at high risk"
             ),
-            descriptions=_said(
+            descriptions=said(
                 "Un análisis con riesgo alto o crítico detiene el journey hasta que una terapeuta "
                 "lo revise.",
                 "An analysis with high or critical risk stops the journey until a therapist has "
@@ -177,11 +136,11 @@ class _Risky:
     def _undetermined(self) -> ReadyRule:
         return ReadyRule(
             code=f"{self.key}.risk_unknown",
-            names=_said(
+            names=said(
                 f"{self.name}: bloquear con riesgo sin determinar",
                 f"{self.name}: block at undetermined risk",
             ),
-            descriptions=_said(
+            descriptions=said(
                 "Si el análisis no sabe decir el riesgo, lo decide una terapeuta.",
                 "If the analysis cannot tell the risk, a therapist decides.",
             ),
@@ -194,11 +153,11 @@ class _Risky:
     def _known_before(self) -> ReadyRule:
         return ReadyRule(
             code=f"{self.key}.risk_known_before",
-            names=_said(
+            names=said(
                 f"{self.name}: bloquear al inscribir con riesgo conocido",
                 f"{self.name}: block who enrolls at a known risk",
             ),
-            descriptions=_said(
+            descriptions=said(
                 "Quien se inscribe y cuyo último análisis no fue bajo ni medio espera a una "
                 "terapeuta.",
                 "Whoever enrolls and whose last analysis was neither low nor medium waits for a "
@@ -213,25 +172,25 @@ class _Risky:
     def _medium(self) -> ReadyRule:
         return ReadyRule(
             code=f"{self.key}.risk_medium",
-            names=_said(
+            names=said(
                 f"{self.name}: riesgo medio, tarea de revisión",
                 f"{self.name}: medium risk, task to review",
             ),
-            descriptions=_said(
+            descriptions=said(
                 "Con riesgo medio nadie avanza ni se detiene: la terapeuta recibe una tarea.",
                 "At a medium risk nobody moves on or is held: the therapist is given a task.",
             ),
             journey_key=self.key,
             trigger="RISK_ANALYSIS_COMPLETED",
             conditions={"all": [_risk_is("event.payload.risk_level", ["MEDIUM"]), self._is_open()]},
-            actions=[_task(_REVIEW)],
+            actions=[task(_REVIEW, due_in_hours=REVIEW_WITHIN)],
         )
 
     def _block(self, trigger: str) -> dict[str, Any]:
         return {
             "journey_key": self.key,
             "trigger": trigger,
-            "actions": [_to(self.key, self.block)],
+            "actions": [to(self.key, self.block)],
             "priority": BLOCK_FIRST,
         }
 
@@ -243,14 +202,14 @@ class _Risky:
 def _form(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRule:
     return ReadyRule(
         code=f"{key}.form_completed",
-        names=_said(f"{name}: formulario recibido", f"{name}: form received"),
-        descriptions=_said(
+        names=said(f"{name}: formulario recibido", f"{name}: form received"),
+        descriptions=said(
             "El formulario que se esperaba ha llegado: el paciente pasa a la etapa siguiente.",
             "The form that was waited for has come: the patient moves to the next stage.",
         ),
         journey_key=key,
         trigger="FORM_SUBMISSION_COMPLETED",
-        actions=[_to(key, to_stage)],
+        actions=[to(key, to_stage)],
         **_standing_in(key, stages),
     )
 
@@ -258,8 +217,8 @@ def _form(key: str, name: str, stages: Sequence[str], to_stage: str) -> ReadyRul
 def _low_risk(key: str, name: str) -> ReadyRule:
     return ReadyRule(
         code=f"{key}.risk_low",
-        names=_said(f"{name}: riesgo bajo, pedir el pago", f"{name}: low risk, ask for payment"),
-        descriptions=_said(
+        names=said(f"{name}: riesgo bajo, pedir el pago", f"{name}: low risk, ask for payment"),
+        descriptions=said(
             "Con el cuestionario completado y riesgo bajo, el paciente ya puede pagar.",
             "With the questionnaire completed and a low risk, the patient may pay.",
         ),
@@ -267,7 +226,7 @@ def _low_risk(key: str, name: str) -> ReadyRule:
         trigger="RISK_ANALYSIS_COMPLETED",
         stage="SCREENING_COMPLETED",
         conditions={"field": "event.payload.risk_level", "op": "eq", "value": "LOW"},
-        actions=[_to(key, "AWAITING_PAYMENT")],
+        actions=[to(key, "AWAITING_PAYMENT")],
     )
 
 
@@ -277,8 +236,8 @@ def _paid(key: str, name: str, stages: Sequence[str], to_stage: str, *, block: s
     """
     return ReadyRule(
         code=f"{key}.payment_succeeded",
-        names=_said(f"{name}: pago recibido", f"{name}: payment received"),
-        descriptions=_said(
+        names=said(f"{name}: pago recibido", f"{name}: payment received"),
+        descriptions=said(
             "Quien debía pagar y ha pagado pasa adelante, y recibe la confirmación por correo. "
             "Si está en espera no se mueve: el pago se rechaza y se puede repetir.",
             "Who had to pay and has paid moves on, and is told so by mail. Who is on hold stays: "
@@ -286,7 +245,7 @@ def _paid(key: str, name: str, stages: Sequence[str], to_stage: str, *, block: s
         ),
         journey_key=key,
         trigger="PAYMENT_SUCCEEDED",
-        actions=[_to(key, to_stage), _mail(_PAID_SUBJECT, _PAID_BODY)],
+        actions=[to(key, to_stage), mail(_PAID_SUBJECT, _PAID_BODY)],
         **_standing_in(key, [*stages, block]),
     )
 
@@ -294,44 +253,44 @@ def _paid(key: str, name: str, stages: Sequence[str], to_stage: str, *, block: s
 def _payment_failed(key: str, name: str) -> ReadyRule:
     return ReadyRule(
         code=f"{key}.payment_failed",
-        names=_said(f"{name}: pago fallido", f"{name}: payment failed"),
-        descriptions=_said(
+        names=said(f"{name}: pago fallido", f"{name}: payment failed"),
+        descriptions=said(
             "El banco no ha cobrado: el pago vuelve a estar pendiente.",
             "The bank has not been paid: the payment is awaited again.",
         ),
         journey_key=key,
         trigger="PAYMENT_FAILED",
         stage="PAYMENT_PENDING",
-        actions=[_to(key, "AWAITING_PAYMENT")],
+        actions=[to(key, "AWAITING_PAYMENT")],
     )
 
 
 def _booked(key: str, name: str) -> ReadyRule:
     return ReadyRule(
         code=f"{key}.booking_confirmed",
-        names=_said(f"{name}: cita reservada", f"{name}: appointment booked"),
-        descriptions=_said(
+        names=said(f"{name}: cita reservada", f"{name}: appointment booked"),
+        descriptions=said(
             "La carta está en preparación y el paciente ha reservado la lectura.",
             "The chart is in preparation and the patient has booked the reading.",
         ),
         journey_key=key,
         trigger="BOOKING_CONFIRMED",
         stage="CHART_IN_PROGRESS",
-        actions=[_to(key, "READING_BOOKED")],
+        actions=[to(key, "READING_BOOKED")],
     )
 
 
 def _cancelled(key: str, name: str) -> ReadyRule:
     return ReadyRule(
         code=f"{key}.booking_cancelled",
-        names=_said(f"{name}: reserva cancelada", f"{name}: booking cancelled"),
-        descriptions=_said(
+        names=said(f"{name}: reserva cancelada", f"{name}: booking cancelled"),
+        descriptions=said(
             "Quien cancela su reserva sale de este journey; sus otros journeys no cambian.",
             "Who cancels the booking leaves this journey; their other journeys do not change.",
         ),
         journey_key=key,
         trigger="BOOKING_CANCELLED",
-        actions=[_to(key, "CANCELLED")],
+        actions=[to(key, "CANCELLED")],
     )
 
 
@@ -362,4 +321,5 @@ READY_RULES: Final[Sequence[ReadyRule]] = (
     _paid(*_INTAKE, ["AWAITING_PAYMENT", "PAYMENT_PENDING"], "CONFIRMED", block="BLOCKED"),
     _payment_failed(*_INTAKE),
     _cancelled(*_INTAKE),
+    *TIMEOUTS,
 )

@@ -17,6 +17,8 @@ from croniter import croniter
 from django.db import connection, transaction
 from django_q.models import Schedule
 
+from automation.selectors.health import MONITOR_PLAN
+
 logger = logging.getLogger(__name__)
 
 LOCK: Final = 0x6B757261_01  # advisory; "kura", first lock
@@ -26,9 +28,12 @@ MOST_NAMED: Final = 20  # rows that a log line names
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
+    """`at_once`: run when the row is made, too, and not only when its time comes."""
+
     name: str
     func: str
     cron: str
+    at_once: bool = False
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -46,6 +51,9 @@ class Plan:
             "intended_date_kwarg": None,
         }
 
+    def first_run(self, now: datetime) -> datetime:
+        return now if self.at_once else self.next_run(now)
+
     def next_run(self, now: datetime) -> datetime:
         found: datetime = croniter(self.cron, now).get_next(datetime)
         return found
@@ -53,6 +61,12 @@ class Plan:
 
 PLANS: Final = (
     Plan(name="kura.sweep", func="automation.tasks.sweep", cron="* * * * *"),
+    Plan(
+        name=MONITOR_PLAN,
+        func="automation.tasks.check_stale_journeys",
+        cron="0 * * * *",
+        at_once=True,  # nobody waits up to an hour more because the cluster was new
+    ),
     Plan(name="kura.tidy", func="automation.tasks.tidy", cron="17 * * * *"),
 )
 
@@ -82,7 +96,8 @@ def _put_right(wanted: dict[str, Plan], now: datetime) -> bool:
     mended = [_mend(row, wanted, now) for row in kept.values()]
     missing = [plan for name, plan in wanted.items() if name not in kept]
     for plan in missing:
-        Schedule.objects.create(**plan.fields, next_run=plan.next_run(now))
+        row = Schedule(**plan.fields, next_run=plan.first_run(now))
+        Schedule.objects.bulk_create([row])  # its save() has a next_run of its own
         logger.info("schedule %s made", plan.name)
     return bool(removed or missing or any(mended))
 

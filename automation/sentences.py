@@ -89,12 +89,12 @@ def _timeout(rule: Definition, told: Mapping[str, str]) -> str:
         words = _("%(hours)s h have passed in “%(stage)s” of “%(journey)s”")
     elif not rule.get("max_repeats"):
         words = _(
-            "%(hours)s h have passed in “%(stage)s” of “%(journey)s”, then every %(repeat)s h"
+            "%(hours)s h have passed in “%(stage)s” of “%(journey)s”, again every %(repeat)s h"
         )
     else:
         words = _(
             "%(hours)s h have passed in “%(stage)s” of “%(journey)s”, "
-            "then every %(repeat)s h, %(most)s times at most"
+            "again every %(repeat)s h, %(most)s times in all at most"
         )
     return words % told
 

@@ -17,9 +17,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django_q.models import Task
 
-from automation import bell, dispatch, outbox, schedules
+from automation import bell, dispatch, errors, monitor, outbox, schedules
 from automation.models.heartbeat import SWEEP
-from automation.services import heartbeats
+from automation.services import heartbeats, stage_timers
+from kura import tenancy
 from kura.errors import constraint_of
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 DRAIN: Final = 10.0  # seconds; who rings while a drain works is heard by it or by the next
 DELIVERY: Final = 10.0  # seconds; a conversation that began before the end takes 13 s at most
 BEAT_DRAIN: Final = 5.0  # seconds
+CHECK: Final = 20.0  # seconds; a batch that began before the end takes less than one
 FAILURES_KEPT: Final = 1000  # rows of django-q2's table
 SIGN: Final = 1.0  # seconds between two signs of life of one worker
 
@@ -102,9 +104,24 @@ def sweep() -> int:
 
 
 @task
+def check_stale_journeys(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell says when it rang
+    """Each full hour: say who is stuck. Whom it has no time for, the next one says at once."""
+    try:
+        with tenancy.every_organization():
+            report = monitor.check(seconds=CHECK)
+    except errors.CheckInProgress:
+        logger.info("another check is at work")
+        return 0
+    if report.unfinished:
+        bell.ring_monitor()
+    return report.emitted
+
+
+@task
 def tidy() -> int:
     """Each hour: django-q2 keeps failures for ever, and a killed cluster its sign of life."""
     heartbeats.forget_lost(now=timezone.now())
+    stage_timers.forget_ended()
     kept = Task.objects.order_by("-stopped").values("pk")[:FAILURES_KEPT]
     removed, _ = Task.objects.exclude(pk__in=kept).delete()
     return int(removed)

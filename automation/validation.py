@@ -27,6 +27,7 @@ from kura.conditions import InvalidCondition, validate
 
 BLOCK_PREFIX: Final = "BLOCKED"  # a stage of such a name is expected to hold the patient
 MOST_WORDS: Final = 5  # problems that a sentence can carry; the list has them all
+LEAST_REPEAT: Final = 1  # hours
 _CLOCK: Final = ("max_hours", "repeat_hours", "max_repeats")
 
 Definition = Mapping[str, Any]
@@ -106,12 +107,20 @@ def _place(rule: Definition, practice: Practice) -> Iterator[Problem]:
     if not key and _is_about_person(_text(rule, "trigger_event")):
         words = _("This event is about the person: say in which journey the stage is.")
         yield Problem("/journey_key", "missing_member", words)
+    elif key and rule.get("trigger_event") == TIMEOUT and _is_closed(stage, key, practice):
+        words = _("Who is in “%(stage)s” has left the journey: nobody waits there.")
+        yield Problem("/stage", "unfit_value", words % {"stage": stage})
     elif not any(stage in practice.journeys[one].allowed for one in _keys(key, practice)):
         yield Problem("/stage", "stage_not_allowed", _no_stage(stage, key, practice))
 
 
 def _is_about_person(trigger: str) -> bool:
     return is_known(trigger) and not event_type(trigger).per_journey
+
+
+def _is_closed(stage: str, key: str, practice: Practice) -> bool:
+    found = practice.journeys[key].allowed.get(stage)
+    return found is not None and found.is_closed
 
 
 def _keys(key: str, practice: Practice) -> list[str]:
@@ -147,6 +156,10 @@ def _clock(rule: Definition) -> Iterator[Problem]:
         if rule.get(name) not in (None, "") and hours(rule[name]) is None:
             words = _("Give hours greater than 0, below a million, with at most three decimals.")
             yield Problem(f"/{name}", "wrong_value", words)
+    exact = hours(rule.get("repeat_hours"))
+    if exact is not None and exact < LEAST_REPEAT:
+        words = _("The monitor looks each hour: repeat after 1 hour or more.")
+        yield Problem("/repeat_hours", "wrong_value", words)
     if rule.get("max_repeats") is not None and rule.get("repeat_hours") is None:
         yield missing("/repeat_hours")
 

@@ -146,6 +146,8 @@ _ALL: Final = (
             "stage": PayloadField("string", names("etapa", "stage"), required=True),
             "hours_in_stage": PayloadField("number", names("horas en la etapa", "hours in stage")),
             "occurrence": PayloadField("integer", names("recordatorio número", "reminder number")),
+            "enrollment_id": PayloadField("string", names("inscripción", "enrollment")),
+            "stage_seq": PayloadField("integer", names("movimiento número", "move number")),
         },
         asserted_by=AssertedBy.SYSTEM,
     ),

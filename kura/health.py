@@ -8,7 +8,7 @@ no object and no error; the log and `manage.py verify_journeys` say more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Final
@@ -17,9 +17,11 @@ from django.db import Error, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from automation.guard_catalog import GUARDS as AUTOMATION
+from automation.selectors.health import monitor_status
 from journeys.guard_catalog import GUARDS as JOURNEYS
 from journeys.guard_catalog import trigger_faults
 
@@ -36,6 +38,7 @@ class Reason:
 
 UNREACHABLE: Final = Reason("database_unreachable", "The database does not answer.")
 UNMIGRATED: Final = Reason("migrations_pending", "Migrations are not applied.")
+MONITOR_LATE: Final = Reason("monitor_late", "The stale journey monitor is late.")
 GUARD_REASONS: Final = {
     "guard_trigger_missing": Reason("guard_trigger_missing", "A guard trigger is missing."),
     "guard_trigger_disabled": Reason("guard_trigger_disabled", "A guard trigger is disabled."),
@@ -50,12 +53,19 @@ def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
-    """200 when the database answers, is migrated and its guards are on; else 503 with reasons."""
+    """200 when the database answers, is migrated and its guards are on; else 503 with reasons.
+
+    What is wrong outside this process is a warning: a late monitor must not take the pages away
+    from those who could do its work by hand.
+    """
     reasons = _reasons()
     if reasons:
-        listed = [asdict(reason) for reason in reasons]
-        return JsonResponse({"status": "unavailable", "reasons": listed}, status=503)
-    return JsonResponse({"status": "ready", "reasons": []})
+        return JsonResponse({"status": "unavailable", "reasons": _listed(reasons)}, status=503)
+    return JsonResponse({"status": "ready", "reasons": [], "warnings": _listed(_warnings())})
+
+
+def _listed(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    return [asdict(reason) for reason in reasons]
 
 
 PROBES: Final = {"/healthz": healthz, "/readyz": readyz}
@@ -79,6 +89,17 @@ def _reasons() -> list[Reason]:
     except Error as error:
         logger.warning("readyz: the database does not answer: %s", type(error).__name__)
         return [UNREACHABLE]
+
+
+def _warnings() -> list[Reason]:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
+            late = monitor_status(now=timezone.now()).is_late
+            return [MONITOR_LATE] if late else []
+    except Error as error:
+        logger.warning("readyz: the monitor was not looked at: %s", type(error).__name__)
+        return []
 
 
 def _migrations() -> Iterator[Reason]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
+
+from automation import monitor
 
 
 def execute(statement: str) -> None:
@@ -41,8 +45,25 @@ def test_a_migrated_and_guarded_database_is_ready(db: None, client: Client) -> N
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ready", "reasons": []}
+    assert response.json()["status"] == "ready"
+    assert response.json()["reasons"] == []
     assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "warnings"), [(89, []), (91, ["monitor_late"]), (None, ["monitor_late"])]
+)
+def test_a_late_monitor_is_a_warning_and_keeps_no_page_away(
+    db: None, client: Client, minutes: int | None, warnings: list[str]
+) -> None:
+    if minutes is not None:
+        then = timezone.now() - timedelta(minutes=minutes)
+        monitor.leave_sign(monitor.Report(dry_run=False, started_at=then, finished_at=then))
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert [one["code"] for one in response.json()["warnings"]] == warnings
 
 
 def test_a_database_that_is_down_is_503_and_quick(broken_database: None, client: Client) -> None:

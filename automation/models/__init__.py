@@ -6,6 +6,7 @@ from automation.models.message import Message
 from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
+from automation.models.stage_timer import StageTimer
 
 __all__ = [
     "AutomationRule",
@@ -17,4 +18,5 @@ __all__ = [
     "RuleSwitch",
     "RuleVersion",
     "StaffTask",
+    "StageTimer",
 ]

@@ -10,10 +10,14 @@ from django.utils.translation import gettext_lazy as _
 CLUSTER: Final = "cluster"  # the last work of any cluster
 OF_ONE: Final = f"{CLUSTER}:"  # followed by <host>:<pid> of its supervisor: of that cluster
 SWEEP: Final = "sweep"  # the schedules called
+MONITOR: Final = "monitor"  # the stale journey monitor has looked at everybody
 
 
 class Heartbeat(models.Model):
-    """`name`: one of the above, or "monitor". `detail` holds numbers and times, never a person."""
+    """`name`: one of the above, or "mail" (outbox).
+
+    `detail` holds numbers and times, never a person.
+    """
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
     at = models.DateTimeField(_("last sign of life"))

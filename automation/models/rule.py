@@ -25,7 +25,11 @@ DEFINITION: Final = (
 
 
 class AutomationRule(models.Model):
-    """`journey_key` and `stage` narrow the trigger; empty means any. Lower `priority` first."""
+    """`journey_key` and `stage` narrow the trigger; empty means any. Lower `priority` first.
+
+    With JOURNEY_STAGE_TIMEOUT: `max_hours` after the stage was entered, again every `repeat_hours`,
+    `max_repeats` times in all; for visits that began at `visits_from` or later. Spec 2.4.
+    """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     organization = models.ForeignKey(
@@ -46,6 +50,13 @@ class AutomationRule(models.Model):
         _("repeat after hours"), max_digits=9, decimal_places=3, null=True, blank=True
     )
     max_repeats = models.PositiveSmallIntegerField(_("at most"), null=True, blank=True)
+    visits_from = models.DateTimeField(
+        _("for whom it begins"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Only who entered the stage since then is reminded; empty: everybody."),
+    )
     conditions = models.JSONField(_("if"), default=dict, blank=True)
     actions = models.JSONField(_("then"), default=list)
     priority = models.SmallIntegerField(

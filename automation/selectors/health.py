@@ -5,17 +5,21 @@ Heartbeats are the system's. The counts are of what is in scope: one organizatio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Count, Q
+from django_q.models import Schedule
 
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
-from automation.models.heartbeat import CLUSTER, OF_ONE, Heartbeat
+from automation.models.heartbeat import CLUSTER, MONITOR, OF_ONE, Heartbeat
 from automation.models.message import Message, MessageState
 
 SILENT_AFTER: Final = timedelta(minutes=3)  # by then a supervisor has replaced what was silent
+LATE_AFTER: Final = timedelta(minutes=90)  # the monitor looks each full hour
+MONITOR_PLAN: Final = "kura.monitor"
 RECENT: Final = timedelta(days=7)  # failed messages that are still worth a look
 
 
@@ -50,6 +54,49 @@ def automation_health(*, now: datetime) -> Health:
         dead=for_people["dead"],
         unmatched=for_people["unmatched"],
         messages_failed=_failed_messages(now),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorStatus:
+    """The stale journey monitor: its last check of everybody, and when it looks again.
+
+    `is_late`: the last one was more than 90 minutes ago, or there was none. `counts`: stage visits
+    by what was done about them (`automation.monitor.VisitOutcome`).
+    """
+
+    last_run: datetime | None
+    next_run: datetime | None
+    is_late: bool
+    stale: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0
+    errors: Sequence[str] = ()
+    started_at: datetime | None = None
+
+    @property
+    def emitted(self) -> int:
+        return self.counts.get("emitted", 0)
+
+
+def monitor_status(*, now: datetime) -> MonitorStatus:
+    """The system's, not one practice's: numbers of all of them together. Two queries."""
+    beat = Heartbeat.objects.filter(name=MONITOR).first()
+    planned = Schedule.objects.filter(name=MONITOR_PLAN).values_list("next_run", flat=True).first()
+    if beat is None:
+        return MonitorStatus(last_run=None, next_run=planned, is_late=True)
+    started, finished = (
+        datetime.fromisoformat(beat.detail[name]) for name in ("started_at", "finished_at")
+    )
+    return MonitorStatus(
+        last_run=beat.at,
+        next_run=planned,
+        is_late=now - beat.at > LATE_AFTER,
+        stale=beat.detail["stale"],
+        counts=beat.detail["counts"],
+        seconds=(finished - started).total_seconds(),
+        errors=beat.detail["errors"],
+        started_at=started,
     )
 
 

@@ -26,8 +26,8 @@ def show_life(*, now: datetime | None = None) -> None:
     _write([Heartbeat(name=name, at=now, detail=detail) for name in names])
 
 
-def note(name: str, **detail: Any) -> None:
-    _write([Heartbeat(name=name, at=timezone.now(), detail=detail)])
+def note(name: str, *, at: datetime | None = None, **detail: Any) -> None:
+    _write([Heartbeat(name=name, at=at or timezone.now(), detail=detail)])
 
 
 def _write(beats: list[Heartbeat]) -> None:

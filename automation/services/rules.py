@@ -22,6 +22,7 @@ from automation import errors
 from automation.actions.base import Practice
 from automation.definition import normal
 from automation.graph import Listener, proven_cycle
+from automation.judging import TIMEOUT
 from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion, SwitchKind
 from automation.validation import problems_of, require_valid, unkeepable, words_of
 from kura import tenancy
@@ -40,9 +41,12 @@ def create_rule(
     user: User | None,
     is_active: bool = True,
     code: str | None = None,
+    also_waiting: bool = False,
 ) -> AutomationRule:
     """Version 1. InvalidRule with every problem; RuleCycle; ReadyRuleInstalled for a code again.
 
+    `also_waiting`: a time-out counts for those who are in the stage already, too, and not only for
+    visits that begin from now; `selectors.stale.people_waiting` says how many that are.
     Needs the organization's tenant scope. Locks the organization's rules.
     """
     if not tenancy.in_scope(organization.pk):
@@ -53,6 +57,7 @@ def create_rule(
     rule = AutomationRule(organization=organization, code=code, is_active=is_active)
     _say(rule, normal(definition))
     if is_active:
+        _begin(rule, also_waiting=also_waiting)
         _require_no_cycle(rule, practice)
     with database_refusals(), transaction.atomic():
         rule.save(force_insert=True)
@@ -99,8 +104,12 @@ def publish(
     expected_version: int,
     definition: Definition | None = None,
     seen_at: datetime | None = None,
+    also_waiting: bool | None = None,
 ) -> AutomationRule:
     """Make the draft, or `definition`, the next version. Locks the organization's rules.
+
+    `also_waiting` as in `create_rule`; None: a time-out that keeps its journey and stage goes on
+    counting for whom it counted, and one that changes them begins with visits from now.
 
     RuleChanged when `expected_version` is no longer the published one: two editors do not
     overwrite each other. NoDraft, InvalidRule, RuleCycle. What says nothing new is no new version.
@@ -118,7 +127,10 @@ def publish(
     rule.draft = None
     if is_new:
         rule.version += 1
+        place = _place(rule)
         _say(rule, normal(wanted))
+        if also_waiting is not None or place != _place(rule):
+            _begin(rule, also_waiting=bool(also_waiting))
         if rule.is_active:
             _require_no_cycle(rule, practice)
     rule.save()
@@ -128,10 +140,13 @@ def publish(
 
 
 @transaction.atomic
-def set_active(*, rule_id: uuid.UUID, is_active: bool, user: User | None) -> AutomationRule:
+def set_active(
+    *, rule_id: uuid.UUID, is_active: bool, user: User | None, also_waiting: bool = False
+) -> AutomationRule:
     """Switch the published version on or off, and keep who did.
 
-    What slept may have become wrong meanwhile: to switch on is checked like publishing.
+    `also_waiting` as in `create_rule`. What slept may have become wrong meanwhile: to switch on is
+    checked like publishing.
     """
     rule = _held(rule_id)
     if rule.is_active == is_active:
@@ -140,8 +155,9 @@ def set_active(*, rule_id: uuid.UUID, is_active: bool, user: User | None) -> Aut
         practice = Practice(organization=rule.organization)
         require_valid(rule.definition, practice)
         _require_no_cycle(rule, practice)
+        _begin(rule, also_waiting=also_waiting)
     rule.is_active = is_active
-    rule.save(update_fields=["is_active", "updated_at"])
+    rule.save(update_fields=["is_active", "visits_from", "updated_at"])
     _keep_switch(rule, SwitchKind.ON if is_active else SwitchKind.OFF, user)
     return rule
 
@@ -215,6 +231,16 @@ def _say(rule: AutomationRule, said: Definition) -> None:
     for name, value in said.items():
         is_hours = name.endswith("_hours") and value is not None
         setattr(rule, name, Decimal(value) if is_hours else value)
+
+
+def _begin(rule: AutomationRule, *, also_waiting: bool) -> None:
+    """For whom a time-out begins; a flood of reminders needs somebody who asked for it."""
+    counts_from_now = rule.trigger_event == TIMEOUT and not also_waiting
+    rule.visits_from = timezone.now() if counts_from_now else None
+
+
+def _place(rule: AutomationRule) -> tuple[str, str, str]:
+    return rule.trigger_event, rule.journey_key, rule.stage
 
 
 def _keep_version(rule: AutomationRule, user: User | None) -> None:

@@ -72,7 +72,7 @@ def _fill(organization: Organization, practice: Practice, now: datetime) -> None
     replay(story_line, patients=patients, colleagues=colleagues)
     for key in practice.ended:
         set_active(template_id=templates[key].pk, is_active=False)
-    install(organization)  # last: what has happened causes nothing any more
+    install(organization, also_waiting=True)  # last: what has happened causes nothing any more
 
 
 def _colleagues(organization: Organization, practice: Practice) -> dict[str, User]:

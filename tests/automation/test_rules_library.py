@@ -91,9 +91,25 @@ def test_installing_makes_the_rules_of_the_journeys_that_are_there(organization)
     made = install(organization)
 
     assert sorted(rule.code for rule in made) == codes()
-    assert codes() == ["yoga_urban_om.booking_cancelled", "yoga_urban_om.form_completed"]
+    assert codes() == [
+        "yoga_urban_om.awaiting_waiver.escalation",
+        "yoga_urban_om.awaiting_waiver.reminder",
+        "yoga_urban_om.booking_cancelled",
+        "yoga_urban_om.form_completed",
+    ]
     assert all(rule.is_active and rule.version == 1 for rule in made)
-    assert RuleVersion.objects.count() == 2
+    assert RuleVersion.objects.count() == len(made)
+
+
+def test_time_outs_count_for_who_comes_from_now_unless_asked_for(organization):
+    create_template(organization=organization, blueprint=YOGA)
+    create_template(organization=organization, blueprint=INTAKE)
+
+    from_now = install(organization, keys=["yoga_urban_om"])
+    for_all = install(organization, keys=["intake"], also_waiting=True)
+
+    assert {rule.visits_from is None for rule in from_now if rule.max_hours} == {False}
+    assert {rule.visits_from for rule in for_all} == {None}
 
 
 def test_installing_again_makes_only_what_is_missing(organization, archetypes):
@@ -152,7 +168,7 @@ def test_the_command_says_what_it_made(organization, archetypes):
     second = run("--organization", organization.slug, "--journey", "intake")
 
     assert "intake.payment_succeeded: Intake: pago recibido" in first
-    assert first.endswith("9 rules installed.\n")
+    assert first.endswith("13 rules installed.\n")
     assert second == "0 rules installed.\n"
 
 

@@ -68,15 +68,15 @@ ENGLISH = {
     "and again": (
         STALE | {"repeat_hours": 24},
         (
-            "When 48 h have passed in “Awaiting payment” of “Intake”, then every 24 h: "
+            "When 48 h have passed in “Awaiting payment” of “Intake”, again every 24 h: "
             "move to “Confirmed” in “Intake”."
         ),
     ),
     "and again, but not for ever": (
         STALE | {"repeat_hours": 1.5, "max_repeats": 3},
         (
-            "When 48 h have passed in “Awaiting payment” of “Intake”, then every 1.5 h, "
-            "3 times at most: move to “Confirmed” in “Intake”."
+            "When 48 h have passed in “Awaiting payment” of “Intake”, again every 1.5 h, "
+            "3 times in all at most: move to “Confirmed” in “Intake”."
         ),
     ),
 }

@@ -44,7 +44,7 @@ GOOD = {
         "priority": -5,
     },
     "a stale rule": STALE | {"repeat_hours": "24", "max_repeats": 3},
-    "a stale rule that repeats for ever": STALE | {"repeat_hours": 0.5},
+    "a stale rule that repeats for ever": STALE | {"repeat_hours": 1.5},
     "no journey": {"journey_key": ""},
     "no journey, null": {"journey_key": None, "stage": None},
     "a stage of any journey": {"journey_key": "", "stage": "CONFIRMED"},
@@ -96,6 +96,12 @@ BAD = {
     "hours in words": (STALE | {"max_hours": "two"}, "/max_hours", "wrong_value"),
     "hours that are none": (STALE | {"max_hours": "NaN"}, "/max_hours", "wrong_value"),
     "hours that are a flag": (STALE | {"max_hours": True}, "/max_hours", "wrong_value"),
+    "a repeat that no hourly monitor can keep": (
+        STALE | {"repeat_hours": 0.5},
+        "/repeat_hours",
+        "wrong_value",
+    ),
+    "a stage in which nobody waits": (STALE | {"stage": "COMPLETED"}, "/stage", "unfit_value"),
     "no repeat": (STALE | {"repeat_hours": 0}, "/repeat_hours", "wrong_value"),
     "repeats without hours": (STALE | {"max_repeats": 3}, "/repeat_hours", "missing_member"),
     "no repeats": (

@@ -1,0 +1,185 @@
+"""Whose time in a stage is over? Rules × enrollments through the index, never through the log.
+
+Time is a property of the stage visit (`entered_at`): whoever moved on, came back or was back-dated
+is judged by the visit they are in. Of a ladder only the current step is due: after an outage the
+patient gets one reminder and not all that were missed. Hours are elapsed hours, whatever the
+clocks of a country do meanwhile. Spec 2.4, with the practices kept apart.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from automation.judging import TIMEOUT
+from journeys.selectors.positions import as_array
+from kura import tenancy
+
+MOST_OCCURRENCES: Final = 1_000_000  # of a ladder without end
+
+# OFFSET 0 keeps the planner from joining all enrollments: one walk through
+# ix_enrollments_stage_entered for each rule, as far as the limit reaches.
+_STALE: Final = """
+SELECT
+    r.id AS rule_id, r.organization_id, r.name AS rule_name, e.id AS enrollment_id, e.patient_id,
+    e.journey_key, e.stage, e.seq AS stage_seq, e.entered_at, step.occurrence,
+    e.entered_at + (r.max_hours + (step.occurrence - 1) * coalesce(r.repeat_hours, 0))
+        * interval '1 hour' AS due_at,
+    step.occurrence > coalesce(timer.occurrence, 0) AS is_due,
+    count(*) FILTER (WHERE step.occurrence > coalesce(timer.occurrence, 0)) OVER () AS all_due,
+    count(*) OVER () AS all_stale
+FROM automation_rules r
+JOIN journey_templates t ON t.organization_id = r.organization_id AND t.key = r.journey_key
+CROSS JOIN LATERAL (
+    SELECT v.id, v.patient_id, v.journey_key, v.stage, v.seq, v.entered_at
+    FROM journey_enrollments v
+    WHERE v.template_id = t.id AND v.stage = r.stage
+        AND v.entered_at <= %(now)s - r.max_hours * interval '1 hour'
+        AND v.entered_at >= coalesce(r.visits_from, '-infinity')
+        AND v.closed_at IS NULL
+    OFFSET 0
+) e
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.repeat_hours IS NULL THEN 1 ELSE least(
+        coalesce(r.max_repeats, %(most)s),
+        1 + greatest(0, floor((extract(epoch FROM %(now)s - e.entered_at) / 3600 - r.max_hours)
+            / r.repeat_hours)))::integer
+    END AS occurrence
+) step
+LEFT JOIN stage_timers timer
+    ON timer.enrollment_id = e.id AND timer.stage_seq = e.seq AND timer.rule_id = r.id
+WHERE r.trigger_event = %(timeout)s AND r.is_active AND r.archived_at IS NULL AND r.max_hours > 0
+    AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
+    AND (%(key)s = '' OR r.journey_key = %(key)s)
+    AND (%(rule)s::uuid IS NULL OR r.id = %(rule)s)
+ORDER BY is_due DESC, due_at, e.id, r.id
+LIMIT %(limit)s
+"""
+
+_RULES: Final = """
+SELECT count(*) FROM automation_rules r
+WHERE r.trigger_event = %(timeout)s AND r.is_active AND r.archived_at IS NULL AND r.max_hours > 0
+    AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
+    AND (%(key)s = '' OR r.journey_key = %(key)s)
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaleVisit:
+    """One stage visit past the limit of one rule. `is_due`: its current step is still to be said.
+
+    `due_at`: when this occurrence was due; it never drifts with the hour of the run.
+    """
+
+    rule_id: uuid.UUID
+    organization_id: uuid.UUID
+    rule_name: str
+    enrollment_id: uuid.UUID
+    patient_id: uuid.UUID
+    journey_key: str
+    stage: str
+    stage_seq: int
+    entered_at: datetime
+    occurrence: int
+    due_at: datetime
+    is_due: bool
+
+    def hours_in_stage(self, now: datetime) -> float:
+        return round((now - self.entered_at).total_seconds() / 3600, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`visits`: what is due first, then what was said already, as far as the limit reaches."""
+
+    visits: list[StaleVisit]
+    stale: int
+    due: int
+
+
+def stale_visits(
+    *, now: datetime, limit: int, journey_key: str = "", rule_id: uuid.UUID | None = None
+) -> Found:
+    """Of the organization in scope, or of every one. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STALE, _asked(journey_key, rule_id) | {"now": now, "limit": limit})
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    stale, due = (rows[0]["all_stale"], rows[0]["all_due"]) if rows else (0, 0)
+    return Found(list(_visits(rows)), stale, due)
+
+
+def _visits(rows: list[dict[str, Any]]) -> Iterator[StaleVisit]:
+    for row in rows:
+        del row["all_stale"], row["all_due"]
+        yield StaleVisit(**row)
+
+
+def count_of_rules(*, journey_key: str = "") -> int:
+    """Active time-outs, in scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RULES, _asked(journey_key, None))
+        return int(cursor.fetchone()[0])
+
+
+def _asked(journey_key: str, rule_id: uuid.UUID | None) -> dict[str, Any]:
+    return {
+        "timeout": TIMEOUT,
+        "most": MOST_OCCURRENCES,
+        "organization": tenancy.organization_in_scope(),
+        "key": journey_key,
+        "rule": rule_id,
+    }
+
+
+_STANDING: Final = """
+SELECT e.id FROM unnest(%(ids)s::uuid[], %(seqs)s::integer[]) AS asked (id, seq)
+JOIN journey_enrollments e ON e.id = asked.id AND e.seq = asked.seq AND e.closed_at IS NULL
+JOIN patients p ON p.id = e.patient_id AND p.erased_at IS NULL
+"""
+
+
+def still_standing(visits: Sequence[StaleVisit]) -> set[uuid.UUID]:
+    """The enrollments that are still in the visit that was found, and whose patient is not erased.
+
+    Without a lock: who moves on a moment later is seen when the event is processed.
+    """
+    asked: dict[str, Any] = {
+        "ids": as_array(visit.enrollment_id for visit in visits),
+        "seqs": [visit.stage_seq for visit in visits],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, asked)
+        return {row[0] for row in cursor.fetchall()}
+
+
+# --- who waits already, before a rule is switched on ----------------------------------------------
+
+_WAITING: Final = """
+SELECT count(DISTINCT v.patient_id)
+FROM journey_templates t
+JOIN journey_enrollments v ON v.template_id = t.id AND v.stage = %(stage)s
+WHERE t.organization_id = %(organization)s AND t.key = %(key)s AND v.closed_at IS NULL
+    AND v.entered_at <= %(now)s - %(hours)s * interval '1 hour'
+"""
+
+
+def people_waiting(
+    organization_id: uuid.UUID, definition: Mapping[str, Any], *, now: datetime
+) -> int:
+    """How many would be reminded at once if a time-out counted for those already waiting, too."""
+    asked = {
+        "organization": organization_id,
+        "key": definition["journey_key"],
+        "stage": definition["stage"],
+        "hours": float(definition["max_hours"]),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, asked)
+        return int(cursor.fetchone()[0])
