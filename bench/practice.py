@@ -33,11 +33,11 @@ class Practice:
     therapist: User
 
 
-def open_practice() -> Practice:
+def open_practice(slug: str = "bench") -> Practice:
     """No guards on the moves: conditions are measured by nobody's raw statement."""
     require_throw_away()
-    organization = Organization.objects.create(name="Bench", slug="bench")
-    therapist = User(email="therapist@bench.example", organization=organization)
+    organization = Organization.objects.create(name=slug.capitalize(), slug=slug)
+    therapist = User(email=f"therapist@{slug}.example", organization=organization)
     therapist.set_unusable_password()
     therapist.save()
     therapist.groups.add(Group.objects.get(name="therapist"))

@@ -9,20 +9,15 @@ the door would have written: a run that finds a violation is an error.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from automation.guard_catalog import GUARDS as AUTOMATION
-from bench.database import environment, require_throw_away
+from bench.commands import run_command
+from bench.database import require_throw_away
 from bench.figures import Figure, Target, single
 from bench.practice import KEY, STAGES, Practice, settle
 from journeys.guard_catalog import GUARDS
@@ -31,7 +26,6 @@ ROWS: Final = 1_000_000
 MOVES: Final = 10  # of each patient
 SECONDS: Final = Target(at_most=60)
 MEGABYTES: Final = Target(at_most=500)
-LOOK_EVERY: Final = 0.02  # seconds between two looks at the child's memory
 
 
 def measure(practice: Practice, *, rounds: int, rows: int = ROWS) -> Iterator[Figure]:
@@ -48,35 +42,12 @@ def measure(practice: Practice, *, rounds: int, rows: int = ROWS) -> Iterator[Fi
 
 
 def _run() -> tuple[float, float]:
-    """The command as an operator runs it: seconds and peak megabytes of its process."""
-    name = connection.settings_dict["NAME"]
-    start, peak = time.monotonic(), 0.0
-    command = [sys.executable, "manage.py", "verify_journeys", "--json"]
-    with (
-        TemporaryFile("w+") as out,
-        subprocess.Popen(  # noqa: S603  our own command line
-            command, cwd=settings.BASE_DIR, env=environment(name), stdout=out
-        ) as child,
-    ):
-        while child.poll() is None:
-            peak = _peak_megabytes(child.pid) or peak
-            time.sleep(LOOK_EVERY)
-        seconds = time.monotonic() - start
-        out.seek(0)
-        said = json.load(out)
-    if child.returncode != 0:
+    """Seconds and peak megabytes; a violation is an error."""
+    ran = run_command("verify_journeys", "--json")
+    said = json.loads(ran.out)
+    if ran.code != 0:
         raise RuntimeError(f"{said.get('count')} violations, first: {said['violations'][:1]}")
-    return seconds, peak
-
-
-def _peak_megabytes(pid: int) -> float:
-    """VmHWM: the most that was ever resident, so the last look tells all. 0 once it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    lines = dict(line.split(":", 1) for line in status.splitlines())
-    return int(lines["VmHWM"].split()[0]) / 1024 if "VmHWM" in lines else 0.0
+    return ran.seconds, ran.megabytes
 
 
 # --- loading ----------------------------------------------------------------------------------
@@ -134,7 +105,7 @@ SELECT kura_time_ordered_uuid(), p.organization_id, p.id, t.id, t.key, 1,
 FROM (
     SELECT *, now() - interval '1 minute' * row_number() OVER (ORDER BY id DESC)
         - interval '1 day' * %(moves)s AS began
-    FROM patients WHERE full_name LIKE 'Verified %%'
+    FROM patients WHERE full_name LIKE 'Verified %%' AND organization_id = %(organization)s
 ) p
 JOIN journey_templates t ON t.organization_id = p.organization_id AND t.key = %(key)s
 JOIN journey_stages s ON s.template_id = t.id AND s.code = p.journey_status ->> t.key
@@ -152,6 +123,7 @@ SELECT nextval('journey_logs_id_seq'), ordered.* FROM (
         CASE WHEN nth > 1 THEN interval '1 day' END
     FROM journey_enrollments e
     JOIN patients p ON p.id = e.patient_id AND p.full_name LIKE 'Verified %%'
+        AND p.organization_id = %(organization)s
     CROSS JOIN generate_series(1, %(moves)s) AS moves (nth)
     CROSS JOIN LATERAL (SELECT e.opened_at + interval '1 day' * (nth - 1)) AS at (moved_at)
     ORDER BY moved_at

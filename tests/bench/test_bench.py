@@ -6,8 +6,11 @@ import os
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from bench import database, verification
+from automation.models import AutomationRule
+from automation.selectors.stale import stale_visits
+from bench import database, stale, verification
 from bench.figures import Target, compared, single, table
 from bench.practice import Practice, blueprint, open_practice
 from journeys.models import JourneyLog
@@ -72,3 +75,25 @@ def test_the_table_says_what_was_missed() -> None:
     slow = single("verify", unit="s", values=[70, 80, 90], target=Target(at_most=60))
 
     assert table([slow]).splitlines()[-1].endswith("| median 80 | ≤ 60   | NO  |")
+
+
+def test_the_monitors_own_plan_reads_the_enrollments_and_never_the_log(organization):
+    create_template(organization=organization, blueprint=blueprint())
+    therapist = a_user(organization)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    verification.fill(Practice(organization, therapist), 500)
+    AutomationRule.objects.create(
+        organization=organization,
+        name="Stale",
+        trigger_event="JOURNEY_STAGE_TIMEOUT",
+        journey_key="intake",
+        stage="CONFIRMED",
+        max_hours=24,
+        actions=[],
+    )
+
+    stale.require_no_page_of_the_log()
+
+    with tenancy.every_organization():
+        assert stale_visits(now=timezone.now(), limit=10).stale == 50
