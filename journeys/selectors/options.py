@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from journeys.cause import by_user
+from journeys.cause import Cause, by_user
 from journeys.guards import Decision, asked_for, decide_entry, decide_move
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import JourneyTemplate
@@ -34,11 +34,18 @@ def allowed_transitions_of(
     enrollments: Sequence[Enrollment], user: User
 ) -> dict[uuid.UUID, list[Decision]]:
     """The same for many enrollments; the number of queries does not grow with them."""
+    return moves_open_to(by_user(user), enrollments)
+
+
+def moves_open_to(
+    cause: Cause, enrollments: Sequence[Enrollment]
+) -> dict[uuid.UUID, list[Decision]]:
+    """The same for whoever asks, a person or a program: what may this cause move where?"""
     known = definitions({enrollment.template_id for enrollment in enrollments})
     facts = _facts(enrollments, known)
     return {
         enrollment.pk: _decisions(
-            known[enrollment.template_id], position_of(enrollment), user, facts[enrollment.pk]
+            known[enrollment.template_id], position_of(enrollment), cause, facts[enrollment.pk]
         )
         for enrollment in enrollments
     }
@@ -64,9 +71,8 @@ def position_of(enrollment: Enrollment) -> Position:
 
 
 def _decisions(
-    definition: Definition, position: Position, user: User, facts: Facts
+    definition: Definition, position: Position, cause: Cause, facts: Facts
 ) -> list[Decision]:
-    cause = by_user(user)
     return [decide_move(definition, position, code, cause, facts) for code in definition.allowed]
 
 

@@ -1,0 +1,312 @@
+"""Everything about many journeys at once: the read model of the API and of the patient's page.
+
+The facts come with the rows of `worklist()`. The history of all enrollments is one query, their
+names, open tasks and last causes are one each; guards ask for facts once per journey template that
+has any. Whoever reads is a `Cause`, because what may happen next depends on them; without one,
+`allowed_transitions` is empty and no query is spent on it (a list needs none).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from automation.models.staff_task import StaffTask
+from journeys.cause import Cause
+from journeys.guards import Decision, way_back
+from journeys.models.enrollment import Enrollment
+from journeys.models.log import JourneyLog
+from journeys.models.template import Turn
+from journeys.selectors.definitions import Definition, Stage, definitions
+from journeys.selectors.options import moves_open_to, position_of
+from kura.standing.facts import Facts, facts_of
+from kura.standing.limits import Limits
+from kura.standing.moves import MoveTold, moves_told
+from kura.standing.stepper import (
+    Progress,
+    Standing,
+    Step,
+    progress_of,
+    steps_of,
+    visits_of,
+)
+from kura.standing.steps_ahead import (
+    ActionRequired,
+    NextStep,
+    Option,
+    Situation,
+    TaskTold,
+    action_required,
+    ahead,
+    next_step,
+    option_of,
+    task_told,
+)
+from kura.standing.worklist import newest, with_facts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Why nobody but a therapist moves this on. `return_stage`: where lifting it leads."""
+
+    stage: str
+    label: str
+    since: datetime
+    reason: str
+    event_id: uuid.UUID | None
+    event: str
+    rule_id: uuid.UUID | None
+    rule: str
+    stopped_in: str | None
+    return_stage: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JourneyView:
+    """One enrollment. `status`: a StageStatus code. `version`: the number of its last move.
+
+    Whose turn: `whose_turn` (a Turn code) and its label. Since when: `entered_at`. Why:
+    `last_move.cause`.
+    """
+
+    enrollment_id: uuid.UUID
+    patient_id: uuid.UUID
+    number: int
+    journey_key: str
+    template_id: uuid.UUID
+    template_name: str
+    template_version: int
+    status: str
+    current_stage: str
+    stage_label: str
+    stage_help: str
+    whose_turn: str
+    whose_turn_label: str
+    opened_at: datetime
+    entered_at: datetime
+    closed_at: datetime | None
+    due_at: datetime | None
+    overdue_by: timedelta | None
+    overdue: bool
+    limit: timedelta | None
+    blocked: Block | None
+    action_required: ActionRequired | None
+    tasks: tuple[TaskTold, ...]
+    progress: Progress
+    stages: tuple[Step, ...]
+    allowed_transitions: tuple[Option, ...]
+    next_step: NextStep | None
+    last_move: MoveTold | None
+    version: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+
+def journeys_of(
+    patient_ids: Iterable[uuid.UUID], limits: Limits, *, reader: Cause | None = None
+) -> dict[uuid.UUID, list[JourneyView]]:
+    """The newest enrollment of each journey; blocked first, then stuck, open, closed.
+
+    Each patient asked for has an entry, an empty one without journeys.
+    """
+    found: dict[uuid.UUID, list[JourneyView]] = {pk: [] for pk in patient_ids}
+    rows = with_facts(newest().filter(patient__in=list(found)), limits)
+    for view in journey_views(list(rows.order_by("-entered_at", "id")), limits, reader):
+        found[view.patient_id].append(view)
+    for views in found.values():
+        views.sort(key=_urgency)
+    return found
+
+
+def _urgency(view: JourneyView) -> tuple[bool, ...]:
+    needed = view.action_required is not None
+    return (not view.is_open, view.blocked is None, not view.overdue, not needed)
+
+
+def journey_view_of(
+    enrollment_id: uuid.UUID, limits: Limits, *, reader: Cause | None = None
+) -> JourneyView | None:
+    """None for one that does not exist, or not in this practice."""
+    rows = with_facts(Enrollment.objects.filter(pk=enrollment_id), limits)
+    return next(iter(journey_views(list(rows), limits, reader)), None)
+
+
+def journey_views(
+    rows: Sequence[Enrollment], limits: Limits, reader: Cause | None = None
+) -> list[JourneyView]:
+    """Of rows of `worklist()`, in their order."""
+    around = _surroundings(rows, limits, reader)
+    return [_view(row, around) for row in rows]
+
+
+# --- what is read -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Surroundings:
+    """All that is read for all rows. `logs`: of each enrollment, in order of its moves."""
+
+    limits: Limits
+    known: Mapping[uuid.UUID, Definition]
+    logs: Mapping[uuid.UUID, Sequence[JourneyLog]]
+    last_moves: Mapping[uuid.UUID, MoveTold]
+    tasks: Mapping[uuid.UUID, Sequence[TaskTold]]
+    decisions: Mapping[uuid.UUID, Sequence[Decision]]
+
+
+def _surroundings(
+    rows: Sequence[Enrollment], limits: Limits, reader: Cause | None
+) -> _Surroundings:
+    logs = _logs(rows)
+    last = moves_told([moves[-1] for moves in logs.values() if moves])
+    open_ones = [row for row in rows if row.is_open]
+    return _Surroundings(
+        limits=limits,
+        known=definitions({row.template_id for row in rows}),
+        logs=logs,
+        last_moves={move.enrollment_id: move for move in last},
+        tasks=_tasks(rows),
+        decisions=moves_open_to(reader, open_ones) if reader and open_ones else {},
+    )
+
+
+def _logs(rows: Sequence[Enrollment]) -> dict[uuid.UUID, list[JourneyLog]]:
+    """Up to the move that the row knows: one that came since would contradict it."""
+    known = {row.pk: row.seq for row in rows}
+    logs = JourneyLog.objects.filter(enrollment_id__in=list(known))
+    found: dict[uuid.UUID, list[JourneyLog]] = defaultdict(list)
+    for log in logs.select_related("note", "trigger_event").order_by("enrollment_id", "seq"):
+        if log.seq <= known[log.enrollment_id]:
+            found[log.enrollment_id].append(log)
+    return found
+
+
+def _tasks(rows: Sequence[Enrollment]) -> dict[uuid.UUID, list[TaskTold]]:
+    """Open ones, the most urgent first. By patient: that is what the index is for."""
+    theirs = open_tasks_of({row.patient_id for row in rows})
+    found: dict[uuid.UUID, list[TaskTold]] = defaultdict(list)
+    for task in theirs:
+        if task.enrollment_id:
+            found[task.enrollment_id].append(task)
+    return found
+
+
+def open_tasks_of(patient_ids: Iterable[uuid.UUID]) -> list[TaskTold]:
+    """Of these patients, those without a journey too; what is due first comes first."""
+    tasks = StaffTask.objects.filter(done_at=None, patient__in=list(patient_ids))
+    read = tasks.select_related("assigned_to")
+    return [task_told(task, task.patient_id) for task in read if task.patient_id]
+
+
+# --- what is made of it -------------------------------------------------------------------------
+
+
+def _view(row: Enrollment, around: _Surroundings) -> JourneyView:
+    definition, facts = around.known[row.template_id], facts_of(row)
+    stage = definition.stages.get(row.stage)
+    turn = Turn(stage.whose_turn) if stage else Turn.PRACTICE
+    standing, limits = _standing(row), _limits(definition, around.limits)
+    moves = [(log.to_stage, log.changed_at) for log in around.logs.get(row.pk, ())]
+    steps = steps_of(definition, standing, visits_of(moves), limits)
+    options = _options(row, definition, around)
+    situation = _situation(row, definition, facts, around, options)
+    return JourneyView(
+        enrollment_id=row.pk,
+        patient_id=row.patient_id,
+        number=row.number,
+        journey_key=row.journey_key,
+        template_id=row.template_id,
+        template_name=definition.name,
+        template_version=definition.version,
+        status=row.status,
+        current_stage=row.stage,
+        stage_label=_label(stage, row.stage),
+        stage_help=stage.help_text if stage else "",
+        whose_turn=turn.value,
+        whose_turn_label=str(turn.label),
+        opened_at=row.opened_at,
+        entered_at=row.entered_at,
+        closed_at=row.closed_at,
+        due_at=facts.due_at,
+        overdue_by=_overdue_by(facts, around.limits),
+        overdue=facts.is_overdue,
+        limit=limits.get(row.stage),
+        blocked=_block(row, definition, around) if standing.is_blocked else None,
+        action_required=action_required(situation),
+        tasks=tuple(situation.tasks),
+        progress=progress_of(steps, standing),
+        stages=steps,
+        allowed_transitions=tuple(options),
+        next_step=next_step(situation),
+        last_move=around.last_moves.get(row.pk),
+        version=row.seq,
+    )
+
+
+def _label(stage: Stage | None, code: str) -> str:
+    return stage.label if stage else code.replace("_", " ").capitalize()
+
+
+def _standing(row: Enrollment) -> Standing:
+    return Standing(
+        stage=row.stage, status=row.status, blocked_from=row.blocked_from, is_open=row.is_open
+    )
+
+
+def _limits(definition: Definition, limits: Limits) -> dict[str, timedelta]:
+    found = {code: limits.of(definition.template_id, code) for code in definition.stages}
+    return {code: limit for code, limit in found.items() if limit is not None}
+
+
+def _overdue_by(facts: Facts, limits: Limits) -> timedelta | None:
+    return limits.now - facts.due_at if facts.is_overdue and facts.due_at else None
+
+
+def _options(row: Enrollment, definition: Definition, around: _Surroundings) -> list[Option]:
+    decisions = around.decisions.get(row.pk, ())
+    return [option_of(one, definition) for one in decisions if one.to_stage != row.stage]
+
+
+def _situation(
+    row: Enrollment,
+    definition: Definition,
+    facts: Facts,
+    around: _Surroundings,
+    options: Sequence[Option],
+) -> Situation:
+    stage = definition.stages.get(row.stage)
+    return Situation(
+        is_open=row.is_open,
+        is_blocked=row.is_open and row.is_blocked,
+        is_overdue=facts.is_overdue,
+        needs_action=facts.needs_action,
+        stage_label=_label(stage, row.stage),
+        whose_turn=stage.whose_turn if stage else Turn.PRACTICE,
+        limit=around.limits.of(row.template_id, row.stage),
+        return_stage=way_back(definition, position_of(row)),
+        tasks=around.tasks.get(row.pk, ()),
+        options_ahead=ahead(options, definition, row.stage),
+    )
+
+
+def _block(row: Enrollment, definition: Definition, around: _Surroundings) -> Block:
+    """The move that blocked is the last one: from one block into another it is the later."""
+    move = around.last_moves.get(row.pk)
+    label = _label(definition.stages.get(row.stage), row.stage)
+    return Block(
+        stage=row.stage,
+        label=label,
+        since=row.entered_at,
+        reason=(move.reason if move else "") or label,
+        event_id=move.event_id if move else None,
+        event=move.event if move else "",
+        rule_id=move.rule_id if move else None,
+        rule=move.rule if move else "",
+        stopped_in=row.blocked_from,
+        return_stage=way_back(definition, position_of(row)),
+    )
