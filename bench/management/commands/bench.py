@@ -14,16 +14,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from bench import bulk, events, stale, transitions, verification
+from bench import bulk, events, stale, standing, transitions, verification
 from bench.database import throw_away_database
 from bench.figures import Figure, as_data, table
 from bench.practice import Practice, open_practice
 
-PARTS = ("transitions", "bulk", "events", "verify", "monitor")
+PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor")
 
 
 class Command(BaseCommand):
-    help = "Measure moves, bulk moves and verification in a throw-away database."
+    help = "Measure moves, events, where patients stand and verification in a throw-away database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--only", choices=PARTS, help="one part (default: all)")
@@ -60,6 +60,8 @@ def _measured(
         return bulk.measure(practice, rounds=rounds)
     if part == "events":
         return events.measure(practice, rounds=rounds)
+    if part == "standing":
+        return standing.measure(practice, rounds=rounds)
     if part == "monitor":
         return stale.measure(rounds=rounds, enrollments=sizes["enrollments"])
     return verification.measure(practice, rounds=rounds, rows=sizes["rows"])
