@@ -25,6 +25,7 @@ class KuraError(Exception):
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
     constraint: ClassVar[str] = ""
+    members: ClassVar[tuple[str, ...]] = ()  # of the context, what programs are told too
 
     def __init__(self, **context: Any) -> None:
         super().__init__(self.code)

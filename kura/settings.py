@@ -6,6 +6,7 @@ Nothing here is safe only in production: the defaults are the production values,
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -29,6 +30,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "kura.admin",  # before django.contrib.admin: its templates win
     "kura.accounts",
+    "kura.api",
     "patients",
     "journeys",
     "automation",
@@ -44,6 +46,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_q",
+    "knox",
+    "rest_framework_api_key",
 ]
 
 MIDDLEWARE = [
@@ -155,6 +159,28 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
+}
+
+# --- HTTP API -----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["kura.api.bodies.JsonParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [  # the first one says how a 401 is answered
+        "kura.api.authentication.BearerAuthentication",
+        "kura.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["kura.api.permissions.HasScope"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "kura.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "FORMAT_SUFFIX_KWARG": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  a model's name
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=30),
+    "TOKEN_PREFIX": "kj_",
+    "AUTH_HEADER_PREFIX": "Bearer",
 }
 
 # --- the clock and the doorbell ---------------------------------------------------------------

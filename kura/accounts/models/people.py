@@ -73,7 +73,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # knox
     """Someone who works with Kura. Without an organization: platform staff."""
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)

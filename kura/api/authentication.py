@@ -1,0 +1,108 @@
+"""From a header or a cookie to a `Caller`. Whoever is inactive or has no practice is refused.
+
+`Authorization: Bearer` decides alone when it is there; the session is only asked without it. Each
+way costs one query besides the session's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+from knox.crypto import hash_token
+from rest_framework import authentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from kura.accounts.models import ApiToken, IntegrationKey, User
+from kura.accounts.models.credentials import KEY_PREFIX, SEEN_EVERY, TOKEN_PREFIX
+from kura.api import scopes
+from kura.api.callers import Caller
+from kura.api.errors import CsrfFailed
+
+LONGEST: Final = 200  # characters of a token; ours have 67
+_ROLES: Final = ArraySubquery(Group.objects.filter(user=OuterRef("user_id")).values("name"))
+
+Authenticated = tuple[User | AnonymousUser, Caller]
+
+
+class BearerAuthentication(authentication.BaseAuthentication):
+    """`kj_…` a person's token, `ki_…` an integration's key."""
+
+    def authenticate(self, request: Request) -> Authenticated | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        text = text.strip()
+        if not text.isascii() or len(text) > LONGEST or "\x00" in text:
+            raise AuthenticationFailed(code="invalid_token")
+        if text.startswith(TOKEN_PREFIX):
+            return _by_token(text)
+        if text.startswith(KEY_PREFIX):
+            return _by_key(text.removeprefix(KEY_PREFIX))
+        raise AuthenticationFailed(code="invalid_token")
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        return "Bearer"
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The log-in of a browser. A token in the X-CSRFToken header is required for every write."""
+
+    def authenticate(self, request: Request) -> Authenticated | None:
+        user = cast("Any", request._request).user
+        if not isinstance(user, User) or not user.is_active:
+            return None
+        self.enforce_csrf(request)
+        roles = user.groups.values_list("name", flat=True)
+        return user, _person(user, scopes.of_roles(roles))
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Without a look at the body: a form's field would be read before its size is known."""
+        http = cast("Any", request._request)
+        if not hasattr(http, "_post"):
+            http._post, http._files = QueryDict(""), MultiValueDict()
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied:
+            raise CsrfFailed from None
+
+
+def _by_token(text: str) -> Authenticated:
+    """The hash is looked up, so no comparison's time tells anything."""
+    found = ApiToken.objects.select_related("user__organization").annotate(roles=_ROLES)
+    token = found.filter(digest=hash_token(text)).first()
+    if token is None or not token.user.is_active:
+        raise AuthenticationFailed(code="invalid_token")
+    if token.expiry is not None and token.expiry <= timezone.now():
+        raise AuthenticationFailed(code="token_expired")
+    allowed = scopes.of_roles(token.roles)
+    if token.scopes is not None:
+        allowed &= frozenset(token.scopes)
+    return token.user, _person(token.user, allowed)
+
+
+def _person(user: User, allowed: frozenset[str]) -> Caller:
+    if user.organization is None:
+        raise PermissionDenied
+    return Caller(organization=user.organization, scopes=allowed, user=user)
+
+
+def _by_key(text: str) -> Authenticated:
+    prefix, _, _ = text.partition(".")
+    usable = IntegrationKey.objects.get_usable_keys().select_related("organization")
+    key = cast("IntegrationKey | None", usable.filter(prefix=prefix).first())
+    if key is None or not key.is_valid(text):
+        raise AuthenticationFailed(code="invalid_token")
+    if key.has_expired:
+        raise AuthenticationFailed(code="token_expired")
+    if key.last_used_at is None or timezone.now() - key.last_used_at > SEEN_EVERY:
+        key.note_use()
+    allowed = frozenset(key.scopes) & scopes.INTEGRATION
+    caller = Caller(organization=key.organization, scopes=allowed, integration=key)
+    return AnonymousUser(), caller

@@ -1,0 +1,40 @@
+"""What may be done through the API: a closed list, by role. Nobody but a person ever unblocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from kura.accounts.roles import MANAGER, THERAPIST, VIEWER
+
+PATIENTS_READ: Final = "patients:read"
+JOURNEYS_READ: Final = "journeys:read"
+JOURNEYS_WRITE: Final = "journeys:write"
+JOURNEYS_UNBLOCK: Final = "journeys:unblock"
+TEMPLATES_WRITE: Final = "templates:write"
+EVENTS_READ: Final = "events:read"
+EVENTS_WRITE: Final = "events:write"
+RULES_WRITE: Final = "rules:write"
+ANALYTICS_READ: Final = "analytics:read"
+ADMIN_RUN: Final = "admin:run"
+WEBHOOKS_WRITE: Final = "webhooks:write"
+
+_READS: Final = frozenset({PATIENTS_READ, JOURNEYS_READ, EVENTS_READ, ANALYTICS_READ})
+_CARES: Final = _READS | {JOURNEYS_WRITE, JOURNEYS_UNBLOCK, EVENTS_WRITE}
+_MANAGES: Final = _CARES | {TEMPLATES_WRITE, RULES_WRITE, ADMIN_RUN, WEBHOOKS_WRITE}
+SCOPES: Final = _MANAGES
+BY_ROLE: Final[Mapping[str, frozenset[str]]] = {
+    VIEWER: _READS,
+    THERAPIST: _CARES,
+    MANAGER: _MANAGES,
+}
+INTEGRATION: Final = SCOPES - {JOURNEYS_UNBLOCK}
+
+# What a view may name instead of a scope.
+PUBLIC: Final = "public"  # whoever asks
+ANYBODY: Final = "anybody"  # who is logged in, with whatever scopes
+
+
+def of_roles(roles: Iterable[str]) -> frozenset[str]:
+    """A group that is no role gives nothing."""
+    return frozenset().union(*(BY_ROLE.get(role, frozenset()) for role in roles))

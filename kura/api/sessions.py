@@ -1,0 +1,129 @@
+"""Logging in from a browser, and who one is.
+
+`/auth/csrf` sets the cookie whose value every write repeats in `X-CSRFToken`, the log-in too: else
+another site could log somebody in as its own user. The answer to a wrong log-in is the same, and
+takes as long, whether the address is known or not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.middleware.csrf import get_token
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kura.accounts.models import Organization, User
+from kura.accounts.team import role_of
+from kura.api.authentication import SessionAuthentication
+from kura.api.callers import Caller
+from kura.api.errors import InvalidCredentials
+from kura.api.fields import Text
+from kura.api.scopes import ANYBODY, PUBLIC, of_roles
+from kura.api.serializers import Body
+from kura.api.views import ApiView, no_content
+
+
+class LogIn(Body):
+    email = Text(max_length=254)
+    password = Text(max_length=4096, trim_whitespace=False)
+
+
+class CsrfView(ApiView):
+    authentication_classes = ()
+    scopes = {"GET": PUBLIC}
+
+    def get(self, request: Request) -> Response:
+        get_token(request._request)
+        return no_content()
+
+
+class LoginView(ApiView):
+    authentication_classes = ()
+    scopes = {"POST": PUBLIC}
+
+    def post(self, request: Request) -> Response:
+        SessionAuthentication().enforce_csrf(request)
+        given = self.body(LogIn)
+        user = self._known(email=given["email"], password=given["password"])
+        login(request._request, user)
+        return Response(told(_caller(user)))
+
+    def _known(self, *, email: str, password: str) -> User:
+        user = authenticate(self.request._request, username=email, password=password)
+        if not isinstance(user, User) or user.organization is None:
+            raise InvalidCredentials
+        return user
+
+
+class LogoutView(ApiView):
+    scopes = {"POST": ANYBODY}
+    users_only = True
+
+    def post(self, request: Request) -> Response:
+        logout(request._request)
+        return no_content()
+
+
+class MeView(ApiView):
+    scopes = {"GET": ANYBODY}
+
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        return Response(told(self.caller))
+
+
+class _Person(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    display_name = serializers.CharField()
+    language = serializers.CharField()
+    role = serializers.CharField(allow_blank=True)
+
+
+class _Practice(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    timezone = serializers.CharField()
+    language = serializers.CharField()
+
+
+class _Integration(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class Me(serializers.Serializer[Any]):
+    """Exactly one of `user` and `integration`."""
+
+    user = _Person(allow_null=True)
+    integration = _Integration(allow_null=True)
+    organisation = _Practice()
+    scopes = serializers.ListField(child=serializers.CharField())
+
+
+def told(caller: Caller) -> dict[str, Any]:
+    return {
+        "user": _person(caller.user) if caller.user else None,
+        "integration": _Integration(caller.integration).data if caller.integration else None,
+        "organisation": _practice(caller.organization),
+        "scopes": sorted(caller.scopes),
+    }
+
+
+def _person(user: User) -> dict[str, Any]:
+    names = ("id", "email", "display_name", "language")
+    return {name: getattr(user, name) for name in names} | {"role": role_of(user)}
+
+
+def _practice(organization: Organization) -> dict[str, Any]:
+    return dict(_Practice(organization).data)
+
+
+def _caller(user: User) -> Caller:
+    if user.organization is None:
+        raise InvalidCredentials
+    roles = [group.name for group in user.groups.all()]
+    return Caller(organization=user.organization, scopes=of_roles(roles), user=user)

@@ -1,0 +1,23 @@
+"""Every URL of the HTTP API, without a slash at the end. What stands in none of them is 404."""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+
+from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
+from kura.api.tokens import TokensView, TokenView
+from kura.api.views import UnknownPath
+
+V1 = [
+    path("auth/csrf", CsrfView.as_view(), name="api-csrf"),
+    path("auth/login", LoginView.as_view(), name="api-login"),
+    path("auth/logout", LogoutView.as_view(), name="api-logout"),
+    path("auth/me", MeView.as_view(), name="api-me"),
+    path("auth/tokens", TokensView.as_view(), name="api-tokens"),
+    path("auth/tokens/<uuid:token_id>", TokenView.as_view(), name="api-token"),
+]
+
+urlpatterns = [
+    path("api/v1/", include(V1)),
+    re_path(r"^api(/.*)?$", UnknownPath.as_view()),
+]
