@@ -21,6 +21,7 @@ from automation import bell, dispatch, errors, monitor, outbox, schedules
 from automation.models.heartbeat import SWEEP
 from automation.services import heartbeats, stage_timers
 from kura import tenancy
+from kura.api import memory
 from kura.errors import constraint_of
 
 logger = logging.getLogger(__name__)
@@ -119,9 +120,12 @@ def check_stale_journeys(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell
 
 @task
 def tidy() -> int:
-    """Each hour: django-q2 keeps failures for ever, and a killed cluster its sign of life."""
+    """Each hour: django-q2 keeps failures for ever, a killed cluster its sign of life, and the
+    HTTP edge its answers.
+    """
     heartbeats.forget_lost(now=timezone.now())
     stage_timers.forget_ended()
+    memory.forget_old(now=timezone.now())
     kept = Task.objects.order_by("-stopped").values("pk")[:FAILURES_KEPT]
     removed, _ = Task.objects.exclude(pk__in=kept).delete()
     return int(removed)

@@ -176,6 +176,12 @@ REST_FRAMEWORK = {
     "FORMAT_SUFFIX_KWARG": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+KURA_RATES = {  # 600/min, or off
+    "user": env.str("KURA_RATE_USER", default="600/min"),
+    "integration": env.str("KURA_RATE_INTEGRATION", default="1200/min"),
+    "login": env.str("KURA_RATE_LOGIN", default="10/min"),
+    "check": env.str("KURA_RATE_CHECK", default="6/min"),
+}
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  a model's name
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=30),

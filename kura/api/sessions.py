@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
+from django.http import HttpRequest
 from django.middleware.csrf import get_token
+from django.utils.crypto import salted_hmac
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,12 +44,18 @@ class CsrfView(ApiView):
 
 
 class LoginView(ApiView):
+    """Limited by network address and by e-mail address: neither guesses faster for the other."""
+
     authentication_classes = ()
     scopes = {"POST": PUBLIC}
+
+    def limits(self) -> list[tuple[str, str]]:
+        return [("login", _digest(address_of(self.request._request)))]
 
     def post(self, request: Request) -> Response:
         SessionAuthentication().enforce_csrf(request)
         given = self.body(LogIn)
+        self.count("login", _digest(given["email"].lower()))
         user = self._known(email=given["email"], password=given["password"])
         login(request._request, user)
         return Response(told(_caller(user)))
@@ -56,6 +65,19 @@ class LoginView(ApiView):
         if not isinstance(user, User) or user.organization is None:
             raise InvalidCredentials
         return user
+
+
+def address_of(http: HttpRequest) -> str:
+    """Where it comes from; behind our proxy, what the proxy says last."""
+    told = http.headers.get("X-Forwarded-For", "")
+    if settings.SECURE_PROXY_SSL_HEADER and told:
+        return told.rpartition(",")[2].strip()
+    return str(http.META.get("REMOTE_ADDR", ""))
+
+
+def _digest(text: str) -> str:
+    """Whom a log-in is counted for, without keeping an address."""
+    return salted_hmac("kura.api.sessions", text).hexdigest()
 
 
 class LogoutView(ApiView):

@@ -72,6 +72,7 @@ class TokensView(ApiView):
     scopes = {"GET": ANYBODY, "POST": ANYBODY}
     queries = {"GET": PageQuery}
     users_only = True
+    keeps_answers = False  # the secret would be kept with them
 
     def get(self, request: Request) -> Response:
         own = ApiToken.objects.filter(user=self.caller.user)

@@ -6,9 +6,9 @@
 
         def get(self, request): ...
 
-The order of a request: representation, caller, limit, scope, query, then the method. From the
-caller on, its organization is in scope, its language is spoken, and times are UTC, until the last
-byte is written.
+The order of a request: representation, caller, limit, scope, query, retry, then the method. From
+the caller on, its organization is in scope, its language is spoken, and times are UTC, until the
+last byte is written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from datetime import UTC
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils import timezone, translation
@@ -27,8 +28,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kura import tenancy
+from kura.api import idempotency, rates
 from kura.api.callers import Caller, caller_of
-from kura.api.errors import NotFound
+from kura.api.errors import NotFound, RateLimited
+from kura.api.rates import Count
 from kura.api.scopes import PUBLIC
 from kura.api.serializers import Body, NoQuery, Query
 
@@ -42,11 +45,13 @@ class ApiView(APIView):
     queries: ClassVar[Mapping[str, type[Query]]] = {}
     users_only: ClassVar[bool] = False  # no integration may do this, whatever its scopes
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    keeps_answers: ClassVar[bool] = True  # under an Idempotency-Key; not where one holds a secret
     cache_control: ClassVar[str] = "no-store"  # `private, no-cache` where an ETag is sent
 
     format_kwarg = None
     query: Mapping[str, Any]
     during: ExitStack
+    counts: list[Count]
 
     @property
     def caller(self) -> Caller:
@@ -64,11 +69,12 @@ class ApiView(APIView):
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
+        self.counts = []
         with ExitStack() as self.during:
             self.during.enter_context(timezone.override(UTC))
             try:
                 self.initial(self.request, *args, **kwargs)
-                response: Any = self.answer(self.request, *args, **kwargs)
+                response: Any = self._once()
             except Exception as error:  # noqa: BLE001  told as a problem, or raised again
                 response = self.handle_exception(error)
             self.response = self.finished(response)
@@ -85,15 +91,53 @@ class ApiView(APIView):
         if self._handler() is not None:
             self.query = self._query_kind()().values(request._request.GET)
 
-    def answer(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def limits(self) -> list[tuple[str, str]]:
+        """Which rates this request counts for, and as whose."""
+        caller = self.request.auth
+        return [(caller.kind, str(caller.id))] if isinstance(caller, Caller) else []
+
+    def count(self, name: str, whom: str) -> None:
+        """RateLimited."""
+        try:
+            counted = rates.count(name, whom)
+        except RateLimited as refusal:
+            self.counts.append(refusal.context["count"])
+            raise
+        self.counts += [counted] if counted else []
+
+    def check_throttles(self, request: Request) -> None:  # noqa: ARG002
+        for name, whom in self.limits():
+            self.count(name, whom)
+
+    def _once(self) -> Any:
+        """The method's answer, or the one given before to the same Idempotency-Key."""
+        if self._method() not in idempotency.METHODS or not self.keeps_answers:
+            return self._answer()
+        key = idempotency.key_of(self.request)
+        if key is None or not isinstance(self.request.auth, Caller):
+            return self._answer()
+        return idempotency.once(self.request, key, self._undone_if_refused)
+
+    def _answer(self) -> HttpResponseBase:
         handler = self._handler() or self.http_method_not_allowed
-        return handler(request, *args, **kwargs)
+        return handler(self.request, *self.args, **self.kwargs)
+
+    def _undone_if_refused(self) -> Response:
+        try:
+            with transaction.atomic():
+                response: Any = self._answer()
+        except Exception as error:  # noqa: BLE001  told as a problem, or raised again
+            response = self.handle_exception(error)
+        return self.finished(response)
 
     def finished(self, response: Any) -> Response:
         """With its headers, and rendered while organization and language are still in scope."""
         done = self.finalize_response(self.request, response, *self.args, **self.kwargs)
-        done.headers["Content-Language"] = translation.get_language() or "en"
+        done.headers.setdefault("Content-Language", translation.get_language() or "en")
         done.headers.setdefault("Cache-Control", self._cache_control(done))
+        if counted := rates.tightest(self.counts):
+            for name, value in counted.headers().items():
+                done.headers[name] = value
         patch_vary_headers(done, ["Authorization", "Cookie", "Accept-Language"])
         if isinstance(done, SimpleTemplateResponse):
             done.render()

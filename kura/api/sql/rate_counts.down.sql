@@ -1,0 +1,2 @@
+ALTER TABLE rate_counts RESET (fillfactor);
+ALTER TABLE rate_counts SET LOGGED;
