@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
+from automation.api.events import EventsView, EventView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
 from kura.api.views import UnknownPath
@@ -15,6 +16,8 @@ V1 = [
     path("auth/me", MeView.as_view(), name="api-me"),
     path("auth/tokens", TokensView.as_view(), name="api-tokens"),
     path("auth/tokens/<uuid:token_id>", TokenView.as_view(), name="api-token"),
+    path("events", EventsView.as_view(), name="api-events"),
+    path("events/<uuid:event_id>", EventView.as_view(), name="api-event"),
 ]
 
 urlpatterns = [

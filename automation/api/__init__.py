@@ -1,0 +1,1 @@
+"""Automation over HTTP: parse, call one service or selector, render."""
