@@ -2,8 +2,9 @@
 
 Never: the patient was erased, has left the stage it is about, or a newer reminder says the same.
 Later: the patient is on hold (reminders while any journey is, other mail to the patient while the
-journey it speaks of is), or was sent the same reminder a short time ago. An event about the patient
-that failed for good may have been a block: reminders wait until a person has decided about it.
+journey it speaks of is), was reminded a short time ago, or it is night where they are. An event
+about the patient that failed for good may have been a block: reminders wait until a person has
+decided about it. Whatever waits is asked anew when its time comes, from the beginning.
 
 Moves that the message's own rule made for the same event do not count as leaving.
 """
@@ -17,6 +18,8 @@ from typing import Any, Final
 from django.db import connection
 
 from automation.models.message import Audience, Message
+from kura.accounts.quiet_hours import quiet_hours_of
+from kura.accounts.timezones import clock
 
 HOLD_CHECK: Final = timedelta(minutes=5)  # how soon after a block was lifted a reminder goes
 REMINDER_REST: Final = timedelta(hours=24)  # between two of one rule and stage visit
@@ -41,6 +44,7 @@ SELECT
     OR (m.is_reminder AND EXISTS (
         SELECT FROM event_dispatches d
         WHERE d.patient_id = m.patient_id AND d.status = 'dead')),
+    p.timezone,
     (
         SELECT max(coalesce(before.sent_at, before.claimed_at)) FROM messages before
         WHERE m.is_reminder AND before.id <> m.id
@@ -66,7 +70,7 @@ GOES: Final = Leave(goes=True)
 
 
 def leave_for(message: Message, now: datetime) -> Leave:
-    is_erased, has_left, is_replaced, is_held, reminded_at = _standing(message)
+    is_erased, has_left, is_replaced, is_held, zone, reminded_at = _standing(message)
     is_to_patient = message.audience == Audience.PATIENT
     if is_erased and is_to_patient:
         return Leave(goes=False, why="erased")
@@ -76,7 +80,8 @@ def leave_for(message: Message, now: datetime) -> Leave:
         return Leave(goes=False, why="newer_reminder")
     if is_held and is_to_patient:
         return Leave(goes=False, why="on_hold", until=now + HOLD_CHECK)
-    return _rested(message, reminded_at, now)
+    rested = _rested(message, reminded_at, now)
+    return _awake(message, zone, now) if rested.goes and is_to_patient else rested
 
 
 def _rested(message: Message, reminded_at: datetime | None, now: datetime) -> Leave:
@@ -87,6 +92,14 @@ def _rested(message: Message, reminded_at: datetime | None, now: datetime) -> Le
     if now >= reminded_at + rest:
         return GOES
     return Leave(goes=False, why="reminded_recently", until=reminded_at + rest)
+
+
+def _awake(message: Message, zone: str | None, now: datetime) -> Leave:
+    """Outside the practice's quiet hours, on the patient's clock."""
+    practice = message.organization
+    quiet = quiet_hours_of(practice.settings)
+    over = quiet.over_at(now, clock(zone or "", practice.timezone)) if quiet else now
+    return GOES if over <= now else Leave(goes=False, why="quiet_hours", until=over)
 
 
 def _standing(message: Message) -> tuple[Any, ...]:

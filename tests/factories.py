@@ -20,11 +20,14 @@ STAGES = ["SCREENING_PENDING", "AWAITING_PAYMENT", "BLOCKED_HIGH_RISK", "CONFIRM
 
 
 class OrganizationFactory(factory.django.DjangoModelFactory[Organization]):
+    """Without quiet hours: tests are run at night as well."""
+
     class Meta:
         model = Organization
 
     name = factory.Sequence(lambda n: f"Practice {n}")
     slug = factory.Sequence(lambda n: f"practice-{n}")
+    settings = factory.LazyFunction(lambda: {"quiet_hours": None})
 
 
 class PatientFactory(factory.django.DjangoModelFactory[Patient]):

@@ -13,6 +13,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, linebreaks
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
@@ -22,11 +23,12 @@ from django.utils.translation import gettext_lazy as _
 from automation.admin import badges
 from automation.admin.links import event_link, rule_link, two_lines
 from automation.admin.resending import may_resend, resend_page
-from automation.models.message import Message, MessageState
+from automation.models.message import REASONS, Message, MessageState
 from journeys.admin import badges as journey_badges
 from journeys.admin.enrollments import patient_link
 from kura.accounts.models import Language
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
+from kura.accounts.timezones import clock
 
 
 class MessageStateFilter(KnownChoiceFilter):
@@ -105,7 +107,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("last problem"))
     def why(self, row: Message) -> str:
-        return capfirst(row.why) or "–"
+        return capfirst(_until(row)) or "–"
 
     @admin.display(description=_("when"))
     def when(self, row: Message) -> str:
@@ -129,10 +131,27 @@ class MessageAdmin(ReadOnlyAdmin):
         return format_html('<div class="letter" lang="{}">{}</div>', row.language, words)
 
 
+def _until(row: Message) -> str:
+    """Why it waits, and until when: of quiet hours, on the clock that they go by."""
+    if row.state != MessageState.QUEUED or row.last_error != "quiet_hours":
+        return row.why
+    zone = clock(row.patient.timezone if row.patient else "", row.organization.timezone)
+    there = row.next_attempt_at.astimezone(zone)
+    return gettext("%(why)s (%(zone)s), until %(when)s there") % {
+        "why": row.why,
+        "zone": str(zone).replace("_", " "),
+        "when": date_format(there, "j b Y, H:i"),
+    }
+
+
 def _what_next(row: Message) -> str:
-    """How often it was tried, and when it will be again."""
+    """How often it was tried, why it is kept back, and when it will be tried again."""
     told = gettext("%(number)s attempts") % {"number": row.attempts} if row.attempts > 1 else ""
-    if row.state != MessageState.QUEUED or not row.attempts:
+    if row.state != MessageState.QUEUED:
+        return told
+    if row.last_error in REASONS:
+        told = capfirst(row.why)
+    elif not row.attempts:
         return told
     again = format_html("{} {}", gettext("next attempt"), moment(row.next_attempt_at))
     return format_html("{} {}", f"{told}," if told else "", again)

@@ -38,6 +38,7 @@ REASONS = {
     "newer_reminder": _("a newer reminder takes its place"),
     "on_hold": _("withheld: a journey of the patient is on hold"),
     "reminded_recently": _("withheld: the patient was reminded a short time ago"),
+    "quiet_hours": _("withheld: quiet hours, on the patient's clock"),
     "mail_not_set_up": _("sending mail is not set up"),
     "bad_message": _("it could not be written as an e-mail"),
     "no_answer_to_data": _("the mail server took it and did not answer"),

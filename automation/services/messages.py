@@ -28,7 +28,7 @@ RESENDABLE: Final = frozenset({MessageState.FAILED, MessageState.UNKNOWN})
 
 @transaction.atomic
 def resend(*, message_id: uuid.UUID, user: User, reason: str) -> Message:
-    """Queue it anew, with 72 hours of tries. Locks the message.
+    """Queue it anew, with 72 hours of tries from the first one on. Locks the message.
 
     ResendNotPermitted, ReasonRequired, MessageNotFound, NotResendable, MessageOutdated, NoAddress.
     """
@@ -101,7 +101,7 @@ def _end_task(message: Message, user: User) -> None:
 
 def _queue(message: Message) -> Message:
     now = timezone.now()
-    message.state, message.attempts, message.tried_since = MessageState.QUEUED, 0, now
+    message.state, message.attempts, message.tried_since = MessageState.QUEUED, 0, None
     message.next_attempt_at, message.claimed_at = now, None
     message.save()
     bell.ring_mail()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any
 
 from django import forms
@@ -13,23 +14,81 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from kura.accounts.models import Organization, User
+from kura.accounts.quiet_hours import SETTING, QuietHours, quiet_hours_of
 from kura.accounts.team import ROLE_NAMES, give_role, role_of
 from kura.accounts.tenant_admin import TenantAdmin, TenantForm, editor_of
 from kura.accounts.timezones import as_select
 
 
+class MinuteField(forms.TimeField):
+    """A time of day without seconds, with the browser's own picker."""
+
+    def __init__(self, *, label: Any, help_text: Any) -> None:
+        widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+        super().__init__(
+            label=label,
+            help_text=help_text,
+            required=False,
+            input_formats=["%H:%M"],
+            widget=widget,
+            error_messages={"invalid": _("Write a time like 21:00.")},
+        )
+
+
 class OrganizationForm(TenantForm):
+    """Quiet hours are two fields here and one entry of `settings`; both empty: switched off."""
+
+    quiet_from = MinuteField(
+        label=_("Quiet hours from"),
+        help_text=_("During these hours no e-mail goes to a patient, on the patient's own clock."),
+    )
+    quiet_until = MinuteField(
+        label=_("Quiet hours until"),
+        help_text=_(
+            "What was due meanwhile goes then. Mail to your team is never held back. "
+            "Leave both empty to send at any hour."
+        ),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super(TenantForm, self).__init__(*args, **kwargs)
         if "timezone" in self.fields:
             self.fields["timezone"] = as_select(self.fields["timezone"], self.instance.timezone)
+        said = quiet_hours_of(self.instance.settings)
+        if said and "quiet_from" in self.fields:
+            self.fields["quiet_from"].initial = said.begins
+            self.fields["quiet_until"].initial = said.ends
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        begins, ends = cleaned.get("quiet_from"), cleaned.get("quiet_until")
+        if self.errors.keys() & {"quiet_from", "quiet_until"}:
+            return cleaned
+        if (begins is None) != (ends is None):
+            missing = "quiet_until" if ends is None else "quiet_from"
+            self.add_error(missing, _("Give both times, or leave both empty."))
+        elif begins is not None and begins == ends:
+            self.add_error(
+                "quiet_until",
+                _("Quiet hours cannot end when they begin. To switch them off, leave both empty."),
+            )
+        else:
+            self._keep_quiet_hours(begins, ends)
+        return cleaned
+
+    def _keep_quiet_hours(self, begins: time | None, ends: time | None) -> None:
+        said = (
+            QuietHours(begins, ends).as_json() if begins is not None and ends is not None else None
+        )
+        settings = self.instance.settings if isinstance(self.instance.settings, dict) else {}
+        self.instance.settings = settings | {SETTING: said}
 
 
 class OrganizationAdmin(TenantAdmin):
     """A practice is made by platform staff and described by its manager."""
 
     form = OrganizationForm
-    fields = ("name", "slug", "timezone", "language")
+    fields = ("name", "slug", "timezone", "language", "quiet_from", "quiet_until")
     list_display = ("name", "timezone", "language")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:

@@ -1,8 +1,12 @@
-"""The time zones a person may choose from: places, without the historical aliases."""
+"""The time zones a person may choose from: places, without the historical aliases.
+
+And the clock that goes by such a name.
+"""
 
 from __future__ import annotations
 
 import zoneinfo
+from datetime import UTC, tzinfo
 from functools import cache
 
 from django import forms
@@ -24,6 +28,16 @@ REGIONS = (
 def places() -> tuple[str, ...]:
     names = zoneinfo.available_timezones()
     return ("UTC", *sorted(name for name in names if name.startswith(REGIONS)))
+
+
+def clock(*names: str) -> tzinfo:
+    """Of the first name that is a time zone; UTC when none is. Whatever is stored, it answers."""
+    for name in names:
+        try:
+            return zoneinfo.ZoneInfo(name)
+        except (LookupError, ValueError, OSError):  # unknown, no name at all, a folder
+            continue
+    return UTC
 
 
 def timezone_choices(current: str, *, empty: bool) -> list[tuple[str, str]]:

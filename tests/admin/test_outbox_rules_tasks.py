@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -55,6 +57,24 @@ def test_messages_are_found_by_their_state(client, ours, state, word):
     assert wanted.pk in [row.pk for row in response.context["cl"].result_list]
     assert {row.state for row in response.context["cl"].result_list} == {state}
     assert word in response.content.decode()
+
+
+def test_a_message_kept_for_the_morning_says_when_that_is_where_the_patient_is(client, ours):
+    with tenancy.scope(ours.organization):
+        ours.patient.timezone = "America/New_York"
+        ours.patient.save(update_fields=["timezone"])
+        kept = message(ours.automated.ran, ours.automated.rule, "otra", action_index=1,
+                       last_error="quiet_hours")  # fmt: skip
+        Message.objects.filter(pk=kept.pk).update(
+            next_attempt_at=datetime(2026, 12, 3, 13, 0, tzinfo=UTC)
+        )
+
+    listed = read(client, reverse("admin:automation_message_changelist"))
+    page = read(client, reverse("admin:automation_message_change", args=[kept.pk]))
+
+    assert "3 dic 2026, 14:00" in listed  # on the practice's clock
+    assert "America/New York" in page
+    assert "3 dic 2026, 08:00" in page
 
 
 REASON = "La paciente corrigió su dirección"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 from django.urls import reverse
 
@@ -103,3 +105,57 @@ def test_platform_staff_makes_a_practice_and_its_first_manager(db):
 
     assert without.status_code == 200
     assert User.objects.get(email="ana@example.org").organization == sol
+
+
+PRACTICE = {"name": "Om", "timezone": "Europe/Madrid", "language": "es"}
+
+
+def save_practice(client, practice, **fields):
+    url = reverse("admin:accounts_organization_change", args=[practice.pk])
+    return client.post(url, PRACTICE | fields)
+
+
+def test_the_night_is_what_the_page_shows_until_somebody_says_otherwise(client, ours):
+    page = client.get(reverse("admin:accounts_organization_change", args=[ours.organization.pk]))
+
+    assert page.context["adminform"].form["quiet_from"].value() == time(21)
+    assert 'value="08:00"' in page.content.decode()
+
+
+def test_manager_sets_quiet_hours_and_keeps_the_other_settings(client, ours):
+    ours.organization.settings = {"email": "om@example.org"}
+    ours.organization.save()
+
+    save_practice(client, ours.organization, quiet_from="22:30", quiet_until="07:15")
+
+    ours.organization.refresh_from_db()
+    assert ours.organization.settings == {
+        "email": "om@example.org",
+        "quiet_hours": {"from": "22:30", "until": "07:15"},
+    }
+
+
+def test_both_times_empty_switch_quiet_hours_off(client, ours):
+    save_practice(client, ours.organization, quiet_from="", quiet_until="")
+
+    ours.organization.refresh_from_db()
+    assert ours.organization.settings == {"quiet_hours": None}
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "field"),
+    [
+        ("21:00", "", "quiet_until"),
+        ("", "08:00", "quiet_from"),
+        ("08:00", "08:00", "quiet_until"),
+        ("25:00", "08:00", "quiet_from"),
+        ("21:00:30", "08:00", "quiet_from"),
+    ],
+)
+def test_quiet_hours_that_mean_nothing_are_refused(client, ours, begins, ends, field):
+    page = save_practice(client, ours.organization, quiet_from=begins, quiet_until=ends)
+
+    assert page.status_code == 200
+    assert list(page.context["adminform"].form.errors) == [field]
+    ours.organization.refresh_from_db()
+    assert ours.organization.settings == {}

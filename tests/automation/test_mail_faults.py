@@ -137,7 +137,9 @@ class Trouble:
 
 @pytest.fixture
 def practice(committed_db):
-    organization = OrganizationFactory(settings={"email": "practice@example.org"})
+    organization = OrganizationFactory(
+        settings={"email": "practice@example.org", "quiet_hours": None}
+    )
     with tenancy.scope(organization):
         yield organization
 

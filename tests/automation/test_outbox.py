@@ -90,7 +90,8 @@ def states() -> list[str]:
 
 
 def test_a_message_arrives_once_with_text_html_and_its_own_id(organization, write, mail_server):
-    organization.name, organization.settings = "Clínica Om", {"email": "om@practice.example"}
+    organization.name = "Clínica Om"
+    organization.settings |= {"email": "om@practice.example"}
     organization.save()
     written = write()
     script = Script()

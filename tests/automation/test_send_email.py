@@ -100,7 +100,7 @@ def test_staff_is_told_the_therapist_first_and_the_practice_else(organization, e
     enrolled.save()
     tell(enrolled, "PAYMENT_SUCCEEDED", "2")
     drain()
-    organization.settings = {"email": "practice@example.org"}
+    organization.settings |= {"email": "practice@example.org"}
     organization.save()
     enrolled.therapist.is_active = False
     enrolled.therapist.save()
