@@ -7,6 +7,8 @@
   `unknown` message again but a person (docs/decisions/0006).
 - Never stuck: a conversation ends in time (`automation.posting`), holds no transaction, and a
   server that does not answer is left alone for a while instead of being asked for each message.
+- Not too many: reminders to one patient about one journey are claimed one at a time, so that the
+  day between two of them holds for any number of workers.
 - Fair: each claim goes to one practice, whoever has how many waiting.
 """
 
@@ -25,7 +27,7 @@ from django.utils import timezone
 
 from automation import letters
 from automation.models.heartbeat import Heartbeat
-from automation.models.message import Message, MessageState
+from automation.models.message import Audience, Message, MessageState
 from automation.posting import Answer, Fate, post
 from automation.tasks_for_people import ask_about_message
 from automation.withholding import Leave, leave_for
@@ -141,6 +143,7 @@ def take_next(now: datetime) -> Message | Leave | None:
         message = _next(now)
         if message is None:
             return None
+        _one_at_a_time(message)
         leave = leave_for(message, now)
         if not leave.goes:
             _keep_back(message, leave)
@@ -156,6 +159,17 @@ def _next(now: datetime) -> Message | None:
     if row is None:
         return None
     return Message.objects.select_related("organization", "rule", "event").get(pk=row[0])
+
+
+def _one_at_a_time(message: Message) -> None:
+    """Reminders to one patient about one journey: who comes second sees that the first one goes.
+
+    Locked until the commit, after the message's own row and before nothing else.
+    """
+    if message.is_reminder and message.audience == Audience.PATIENT:
+        name = f"reminder:{message.patient_id}:{message.journey_key}"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def _keep_back(message: Message, leave: Leave) -> None:

@@ -2,9 +2,10 @@
 
 Never: the patient was erased, has left the stage it is about, or a newer reminder says the same.
 Later: the patient is on hold (reminders while any journey is, other mail to the patient while the
-journey it speaks of is), was reminded a short time ago, or it is night where they are. An event
-about the patient that failed for good may have been a block: reminders wait until a person has
-decided about it. Whatever waits is asked anew when its time comes, from the beginning.
+journey it speaks of is), was reminded less than a day ago (the same reminder: less than its rule's
+`repeat_hours`), or it is night where they are. An event about the patient that failed for good may
+have been a block: reminders wait until a person has decided about it. Whatever waits is asked anew
+when its time comes, from the beginning.
 
 Moves that the message's own rule made for the same event do not count as leaving.
 """
@@ -23,6 +24,12 @@ from kura.accounts.timezones import clock
 
 HOLD_CHECK: Final = timedelta(minutes=5)  # how soon after a block was lifted a reminder goes
 REMINDER_REST: Final = timedelta(hours=24)  # between two of one rule and stage visit
+PATIENT_REST: Final = timedelta(hours=24)  # between two to a patient about a journey, of any rules
+# The monitor and the queue are some seconds early or late each day. Without this a reminder that
+# left at 10:00:07 would hold back the next day's of 10:00:02 until the queue looks again a minute
+# later, and so on, a minute each day. With it a daily reminder keeps its time: it goes in the same
+# look of the queue as the day before. Two are never closer than 23 h 59 min 30 s.
+LEEWAY: Final = timedelta(seconds=30)
 
 _STANDING: Final = """
 SELECT
@@ -51,6 +58,12 @@ SELECT
             AND before.patient_id = m.patient_id AND before.rule_id = m.rule_id
             AND before.action_index = m.action_index AND before.recipient = m.recipient
             AND before.enrollment_id = m.enrollment_id AND before.stage_seq = m.stage_seq
+            AND before.state IN ('sending', 'sent', 'unknown')),
+    (
+        SELECT max(coalesce(before.sent_at, before.claimed_at)) FROM messages before
+        WHERE m.is_reminder AND m.audience = 'patient' AND before.id <> m.id
+            AND before.patient_id = m.patient_id AND before.journey_key = m.journey_key
+            AND before.is_reminder AND before.audience = 'patient'
             AND before.state IN ('sending', 'sent', 'unknown'))
 FROM messages m LEFT JOIN patients p ON p.id = m.patient_id
 WHERE m.id = %s
@@ -70,7 +83,7 @@ GOES: Final = Leave(goes=True)
 
 
 def leave_for(message: Message, now: datetime) -> Leave:
-    is_erased, has_left, is_replaced, is_held, zone, reminded_at = _standing(message)
+    is_erased, has_left, is_replaced, is_held, zone, same_at, any_at = _standing(message)
     is_to_patient = message.audience == Audience.PATIENT
     if is_erased and is_to_patient:
         return Leave(goes=False, why="erased")
@@ -80,18 +93,23 @@ def leave_for(message: Message, now: datetime) -> Leave:
         return Leave(goes=False, why="newer_reminder")
     if is_held and is_to_patient:
         return Leave(goes=False, why="on_hold", until=now + HOLD_CHECK)
-    rested = _rested(message, reminded_at, now)
+    rested = _rested(message, same_at, any_at, now)
     return _awake(message, zone, now) if rested.goes and is_to_patient else rested
 
 
-def _rested(message: Message, reminded_at: datetime | None, now: datetime) -> Leave:
-    if reminded_at is None:
-        return GOES
+def _rested(
+    message: Message, same_at: datetime | None, any_at: datetime | None, now: datetime
+) -> Leave:
+    """`same_at`: when the same reminder last went. `any_at`: when any did, to this patient."""
+    ends = [same_at + _rest(message)] if same_at else []
+    ends += [any_at + PATIENT_REST] if any_at else []
+    until = max(ends, default=now) - LEEWAY
+    return GOES if until <= now else Leave(goes=False, why="reminded_recently", until=until)
+
+
+def _rest(message: Message) -> timedelta:
     hours = message.rule.repeat_hours
-    rest = timedelta(hours=float(hours)) if hours is not None else REMINDER_REST
-    if now >= reminded_at + rest:
-        return GOES
-    return Leave(goes=False, why="reminded_recently", until=reminded_at + rest)
+    return timedelta(hours=float(hours)) if hours is not None else REMINDER_REST
 
 
 def _awake(message: Message, zone: str | None, now: datetime) -> Leave:
