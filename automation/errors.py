@@ -161,6 +161,30 @@ class TaskNotPermitted(KuraError):
     status = 403
 
 
+class EnrollmentNotFound(KuraError):
+    message = _("There is no such enrollment.")
+    code = "not_found"
+    status = 404
+
+
+class PauseNotPermitted(KuraError):
+    message = _("You may not pause reminders. Ask a therapist or a manager.")
+    code = "permission_denied"
+    status = 403
+
+
+class PauseLength(KuraError):
+    message = _("Choose a day after today and within {days} days.")
+    code = "pause_length"
+    status = 422
+
+
+class NotPaused(KuraError):
+    message = _("The reminders of this journey are not paused.")
+    code = "not_paused"
+    status = 409
+
+
 class InvalidRule(KuraError):
     """`problems`: a list of `automation.problems.Problem`, all of them at once."""
 

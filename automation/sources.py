@@ -49,4 +49,5 @@ class Source:
 TRANSITIONS: Final = Source(SourceKind.SYSTEM, "transitions")
 PATIENTS: Final = Source(SourceKind.SYSTEM, "patients")
 RULES: Final = Source(SourceKind.SYSTEM, "rules")
+PAUSES: Final = Source(SourceKind.SYSTEM, "pauses")
 MONITOR: Final = Source(SourceKind.SYSTEM, "monitor")

@@ -2,10 +2,10 @@
 
 Never: the patient was erased, has left the stage it is about, or a newer reminder says the same.
 Later: the patient is on hold (reminders while any journey is, other mail to the patient while the
-journey it speaks of is), was reminded less than a day ago (the same reminder: less than its rule's
-`repeat_hours`), or it is night where they are. An event about the patient that failed for good may
-have been a block: reminders wait until a person has decided about it. Whatever waits is asked anew
-when its time comes, from the beginning.
+journey it speaks of is), a person has paused the reminders to them, they were reminded less than a
+day ago (of the same by the same rule: less than its `repeat_hours`), or it is night where they are.
+An event about the patient that failed for good may have been a block: reminders wait until a person
+has decided about it. Whatever waits is asked anew when its time comes, from the beginning.
 
 Moves that the message's own rule made for the same event do not count as leaving.
 """
@@ -19,6 +19,7 @@ from typing import Any, Final
 from django.db import connection
 
 from automation.models.message import Audience, Message
+from automation.selectors.pauses import PAUSED_UNTIL
 from kura.accounts.quiet_hours import quiet_hours_of
 from kura.accounts.timezones import clock
 
@@ -31,7 +32,7 @@ PATIENT_REST: Final = timedelta(hours=24)  # between two to a patient about a jo
 # look of the queue as the day before. Two are never closer than 23 h 59 min 30 s.
 LEEWAY: Final = timedelta(seconds=30)
 
-_STANDING: Final = """
+_STANDING: Final = f"""
 SELECT
     coalesce(p.erased_at IS NOT NULL, FALSE),
     m.enrollment_id IS NOT NULL AND EXISTS (
@@ -53,6 +54,10 @@ SELECT
         WHERE d.patient_id = m.patient_id AND d.status = 'dead')),
     p.timezone,
     (
+        SELECT paused.until FROM journey_enrollments e
+        CROSS JOIN LATERAL ({PAUSED_UNTIL}) paused
+        WHERE m.is_reminder AND e.id = m.enrollment_id),
+    (
         SELECT max(coalesce(before.sent_at, before.claimed_at)) FROM messages before
         WHERE m.is_reminder AND before.id <> m.id
             AND before.patient_id = m.patient_id AND before.rule_id = m.rule_id
@@ -66,8 +71,8 @@ SELECT
             AND before.is_reminder AND before.audience = 'patient'
             AND before.state IN ('sending', 'sent', 'unknown'))
 FROM messages m LEFT JOIN patients p ON p.id = m.patient_id
-WHERE m.id = %s
-"""
+WHERE m.id = %(message)s
+"""  # noqa: S608  a constant of ours, no outside text
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ GOES: Final = Leave(goes=True)
 
 
 def leave_for(message: Message, now: datetime) -> Leave:
-    is_erased, has_left, is_replaced, is_held, zone, same_at, any_at = _standing(message)
+    is_erased, has_left, is_replaced, is_held, zone, paused_until, same_at, any_at = _standing(
+        message, now
+    )
     is_to_patient = message.audience == Audience.PATIENT
     if is_erased and is_to_patient:
         return Leave(goes=False, why="erased")
@@ -93,6 +100,8 @@ def leave_for(message: Message, now: datetime) -> Leave:
         return Leave(goes=False, why="newer_reminder")
     if is_held and is_to_patient:
         return Leave(goes=False, why="on_hold", until=now + HOLD_CHECK)
+    if paused_until and is_to_patient:
+        return Leave(goes=False, why="paused", until=paused_until)
     rested = _rested(message, same_at, any_at, now)
     return _awake(message, zone, now) if rested.goes and is_to_patient else rested
 
@@ -120,8 +129,8 @@ def _awake(message: Message, zone: str | None, now: datetime) -> Leave:
     return GOES if over <= now else Leave(goes=False, why="quiet_hours", until=over)
 
 
-def _standing(message: Message) -> tuple[Any, ...]:
+def _standing(message: Message, now: datetime) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [message.pk])
+        cursor.execute(_STANDING, {"message": message.pk, "now": now})
         found: tuple[Any, ...] = cursor.fetchone()
         return found

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation.models.message import REASONS
-from automation.sources import MONITOR, PATIENTS, RULES, TRANSITIONS, SourceKind
+from automation.sources import MONITOR, PATIENTS, PAUSES, RULES, TRANSITIONS, SourceKind
 from kura.errors import KuraError
 
 SENTENCES: Final[dict[str, Promise]] = {
@@ -42,6 +42,7 @@ _OWN: Final = {
     str(TRANSITIONS): gettext_lazy("Kura, after a move"),
     str(PATIENTS): gettext_lazy("Kura, for a new patient"),
     str(RULES): gettext_lazy("Kura, asked by a rule"),
+    str(PAUSES): gettext_lazy("Kura, for somebody who paused reminders"),
     str(MONITOR): gettext_lazy("Kura, watching the time"),
 }
 

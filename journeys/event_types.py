@@ -99,6 +99,9 @@ _FROM: Final = PayloadField("string", names("etapa anterior", "stage before"))
 _TO: Final = PayloadField("string", names("etapa nueva", "new stage"))
 _ACTOR: Final = PayloadField("string", names("movido por", "moved by"))
 
+_UNTIL: Final = PayloadField("datetime", names("hasta", "until"), required=True)
+_ENROLLMENT: Final = PayloadField("string", names("inscripción", "enrollment"), required=True)
+
 _ALL: Final = (
     EventType(
         "FORM_SUBMISSION_COMPLETED",
@@ -171,6 +174,18 @@ _ALL: Final = (
         "JOURNEY_ENROLLED",
         names("inscripción", "enrollment"),
         payload={"to_stage": _TO, "actor_kind": _ACTOR},
+        asserted_by=AssertedBy.SYSTEM,
+    ),
+    EventType(
+        "REMINDERS_PAUSED",
+        names("recordatorios en pausa", "reminders paused"),
+        payload={"until": _UNTIL, "enrollment_id": _ENROLLMENT},
+        asserted_by=AssertedBy.SYSTEM,
+    ),
+    EventType(
+        "REMINDERS_RESUMED",
+        names("recordatorios reanudados", "reminders resumed"),
+        payload={"until": _UNTIL, "enrollment_id": _ENROLLMENT},
         asserted_by=AssertedBy.SYSTEM,
     ),
     EventType(

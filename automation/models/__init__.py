@@ -3,6 +3,7 @@
 from automation.models.dispatch import DispatchDecision, EventDispatch
 from automation.models.heartbeat import Heartbeat
 from automation.models.message import Message
+from automation.models.pause import ReminderPause
 from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
@@ -14,6 +15,7 @@ __all__ = [
     "EventDispatch",
     "Heartbeat",
     "Message",
+    "ReminderPause",
     "RuleRun",
     "RuleSwitch",
     "RuleVersion",

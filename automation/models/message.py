@@ -37,6 +37,7 @@ REASONS = {
     "left_stage": _("the patient has left the stage it was about"),
     "newer_reminder": _("a newer reminder takes its place"),
     "on_hold": _("withheld: a journey of the patient is on hold"),
+    "paused": _("withheld: reminders to the patient are paused"),
     "reminded_recently": _("withheld: the patient was reminded a short time ago"),
     "quiet_hours": _("withheld: quiet hours, on the patient's clock"),
     "mail_not_set_up": _("sending mail is not set up"),

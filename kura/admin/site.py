@@ -12,15 +12,15 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from automation.admin.enrollments import EnrollmentWithRemindersAdmin
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
+from automation.admin.patients import PatientWithRemindersAdmin
 from automation.admin.rules import RuleAdmin
 from automation.admin.runs import RunAdmin
 from automation.admin.tasks import TaskAdmin
 from automation.models import AutomationRule, Message, RuleRun, StaffTask
-from journeys.admin.enrollments import EnrollmentAdmin
 from journeys.admin.logs import JourneyLogAdmin
-from journeys.admin.patients import PatientWithJourneysAdmin
 from journeys.admin.templates import TemplateAdmin
 from journeys.models.enrollment import Enrollment
 from journeys.models.event import SystemEventLog
@@ -96,8 +96,8 @@ def in_order(apps: list[Any]) -> list[Any]:
 
 site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
-site.register(Patient, PatientWithJourneysAdmin)
-site.register(Enrollment, EnrollmentAdmin)
+site.register(Patient, PatientWithRemindersAdmin)
+site.register(Enrollment, EnrollmentWithRemindersAdmin)
 site.register(JourneyLog, JourneyLogAdmin)
 site.register(SystemEventLog, EventAdmin)
 site.register(StaffTask, TaskAdmin)

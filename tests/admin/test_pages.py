@@ -94,7 +94,7 @@ def queries(client: Client, url: str) -> int:
     ("name", "most"),
     [
         ("patients_patient_changelist", 11),
-        ("patients_patient_change", 15),
+        ("patients_patient_change", 16),
         ("journeys_enrollment_changelist", 9),
         ("journeys_journeylog_changelist", 11),
         ("journeys_systemeventlog_changelist", 11),

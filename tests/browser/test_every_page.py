@@ -125,7 +125,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     problems["many: result"] = violations(page)
 
     decided = [f"journeys_systemeventlog_{verb}" for verb in ("retry", "skip", "replay")]
-    for name in (*decided, "automation_message_resend"):
+    for name in (*decided, "automation_message_resend", "journeys_enrollment_pause"):
         page.goto(url_of(name, ours))
         page.click(".submit-row input")
         page.wait_for_selector("#id_reason_error")
@@ -139,7 +139,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     problems["decision: conflict"] = violations(page)
 
     assert problems == {name: [] for name in problems}
-    assert len(problems) == 11
+    assert len(problems) == 12
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
