@@ -21,7 +21,7 @@ def to(model: str, **fields: Any) -> models.ForeignKey:
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_roles"),
-        ("automation", "0009_held_back"),
+        ("automation", "0010_stage_timers"),
         ("journeys", "0004_event_subject"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
