@@ -9,6 +9,7 @@ says comes from here, so they cannot differ. Nothing is written, and nothing is 
     people.py      patients with the same facts: quick views, their counts, priority
     stepper.py     the stages of a journey as one person went through them (pure)
     moves.py       what brought somebody where they are, in words
+    steps_ahead.py what there is to do, and the one next step (pure)
     journey.py     JourneyView: everything about many enrollments, in a fixed number of queries
     summary.py     the practice in numbers
     attention.py   whom somebody has to decide about, and what there is to do

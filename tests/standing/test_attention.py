@@ -71,6 +71,19 @@ def test_task_without_a_journey_is_about_the_person(
     assert (row.matter.reason, row.matter.task_id) == ("No address", task.pk)
 
 
+def test_task_of_a_journey_is_one_matter_with_it(organization: Organization) -> None:
+    a_journey(organization)
+    a_stale_rule(organization)
+    stuck = someone(organization, PAYMENT, 74)
+    task = a_task(stuck.patient, stuck, "Call about the payment")
+
+    [row] = attention(limits()).people
+
+    assert row.others == 0
+    assert (row.matter.state.value, row.matter.what) == ("stuck", "do_task")
+    assert (row.matter.reason, row.matter.task_id) == ("Call about the payment", task.pk)
+
+
 def test_task_of_a_closed_journey_is_not_lost(organization: Organization) -> None:
     a_journey(organization, name="Intake")
     closed = someone(organization, "COMPLETED", 5)
