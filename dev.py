@@ -1125,6 +1125,7 @@ GATE: Sequence[tuple[str, Sequence[str]]] = (
     ("types", ("-m", "mypy", ".")),
     ("import contracts", ("-c", LINT_IMPORTS)),
     ("missing migrations", ("manage.py", "makemigrations", "--check", "--dry-run")),
+    ("API schema", ("manage.py", "openapi", "--check")),
     (DEPLOYMENT, ("manage.py", "check", "--deploy", "--fail-level", "WARNING")),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 
 from automation.api.events import EventsView, EventView
+from kura.api.describing import DocsView, SchemaView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
 from kura.api.views import UnknownPath
@@ -22,5 +23,7 @@ V1 = [
 
 urlpatterns = [
     path("api/v1/", include(V1)),
+    path("api/schema", SchemaView.as_view(), name="api-schema"),
+    path("api/docs", DocsView.as_view(), name="api-docs"),
     re_path(r"^api(/.*)?$", UnknownPath.as_view()),
 ]

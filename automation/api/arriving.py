@@ -82,6 +82,9 @@ class NewEvent(Body):
 
 
 class CloudEvent(Body):
+    """CloudEvents 1.0; `subject` is the patient's id, e-mail address or external id."""
+
+    is_open = True  # extensions
     specversion = serializers.ChoiceField(choices=["1.0"])
     id = Text(max_length=MAX_KEY)
     source = Text(max_length=1000)  # type: ignore[assignment]  # a member of this name

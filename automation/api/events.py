@@ -17,22 +17,36 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.arriving import Arrival, CloudEventParser, arrival
+from automation.api.arriving import (
+    STRUCTURED,
+    Arrival,
+    CloudEvent,
+    CloudEventParser,
+    NewEvent,
+    arrival,
+)
 from automation.api.sight import sight_of
-from automation.errors import EventNotFound, InvalidPayload
+from automation.errors import (
+    EventIdRequired,
+    EventNotFound,
+    EventTypeReserved,
+    IdempotencyKeyReused,
+    InvalidPayload,
+    UnknownEventType,
+)
 from automation.intake import Recorded, record_event
 from automation.models.dispatch import DispatchStatus
 from journeys.models.event import SystemEventLog
 from kura.api.bodies import JsonParser
 from kura.api.fields import Moment
-from kura.api.pagination import Ordering, PageQuery
+from kura.api.pagination import Ordering, PageQuery, page_of
 from kura.api.scopes import EVENTS_READ, EVENTS_WRITE
 from kura.api.views import ApiView
 
 NEWEST: Final = Ordering("-id")  # ids are in the order of arrival
 
 
-class Told(serializers.Serializer[SystemEventLog]):
+class Event(serializers.Serializer[SystemEventLog]):
     """`status`: its place in the queue; `done` for one that nobody had to process."""
 
     id = serializers.UUIDField()
@@ -53,7 +67,7 @@ class Told(serializers.Serializer[SystemEventLog]):
         return str(dispatch.status) if dispatch else DispatchStatus.DONE.value
 
 
-class ToldWhole(Told):
+class EventWhole(Event):
     """`payload` and `patient` as the source sent them; null when erased or not for this reader."""
 
     payload = serializers.SerializerMethodField()
@@ -91,6 +105,11 @@ class EventsQuery(PageQuery):
 class EventsView(ApiView):
     scopes = {"GET": EVENTS_READ, "POST": EVENTS_WRITE}
     queries = {"GET": EventsQuery}
+    bodies = {"POST": {JsonParser.media_type: NewEvent, STRUCTURED: CloudEvent}}
+    answers = {"GET": {200: page_of(Event)}, "POST": {202: Accepted, 200: Accepted}}
+    refusals = {
+        "POST": (EventIdRequired, UnknownEventType, EventTypeReserved, IdempotencyKeyReused)
+    }
     parser_classes = (JsonParser, CloudEventParser)
 
     def get(self, request: Request) -> Response:
@@ -124,6 +143,7 @@ class EventsView(ApiView):
 
 class EventView(ApiView):
     scopes = {"GET": EVENTS_READ}
+    answers = {"GET": {200: EventWhole}}
 
     def get(self, request: Request, event_id: uuid.UUID) -> Response:  # noqa: ARG002
         whole = SystemEventLog.objects.select_related("dispatch", "payload_row")
@@ -131,11 +151,11 @@ class EventView(ApiView):
         if event is None:
             raise EventNotFound
         context = {"sees_contents": sight_of(self.caller).contents}
-        return Response(ToldWhole(event, context=context).data)
+        return Response(EventWhole(event, context=context).data)
 
 
 def _told(events: list[SystemEventLog]) -> Any:
-    return [Told(event).data for event in events]
+    return [Event(event).data for event in events]
 
 
 def _chosen(query: Any) -> QuerySet[SystemEventLog]:

@@ -43,6 +43,16 @@ class PageQuery(Query):
     cursor = serializers.CharField(required=False, max_length=1000)
 
 
+def page_of(told: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """How a page of these is described."""
+    members = {
+        "results": told(many=True),
+        "next": serializers.URLField(allow_null=True),
+        "previous": serializers.URLField(allow_null=True),
+    }
+    return type(f"{told.__name__}Page", (serializers.Serializer,), members)
+
+
 @dataclass(frozen=True, slots=True)
 class _Key:
     name: str

@@ -51,7 +51,7 @@ _TITLES: Final[Mapping[int, Promise]] = {
     500: gettext_lazy("Something went wrong"),
     503: gettext_lazy("Not available"),
 }
-_FRAMEWORK: Final[Mapping[type[exceptions.APIException], tuple[str, Promise]]] = {
+FRAMEWORK: Final[Mapping[type[exceptions.APIException], tuple[str, Promise]]] = {
     exceptions.NotAuthenticated: ("not_authenticated", gettext_lazy("Log in, or send a token.")),
     exceptions.AuthenticationFailed: ("invalid_token", gettext_lazy("This token is not valid.")),
     exceptions.PermissionDenied: ("permission_denied", gettext_lazy("You may not do this.")),
@@ -66,7 +66,7 @@ _FRAMEWORK: Final[Mapping[type[exceptions.APIException], tuple[str, Promise]]] =
         gettext_lazy("Send the body as application/json."),
     ),
 }
-_TOKEN_WORDS: Final[Mapping[str, Promise]] = {
+TOKEN_WORDS: Final[Mapping[str, Promise]] = {
     "token_expired": gettext_lazy("This token has expired. Make a new one."),
 }
 _ABOUT_INPUT: Final = ("unknown_field", "read_only_field")  # first of them found is the code
@@ -166,12 +166,12 @@ def _of_framework(error: exceptions.APIException) -> Problem:
     if isinstance(error, exceptions.ParseError):
         return _refusal(errors.ParseError(why=""))
     code, words = next(
-        (told for kind, told in _FRAMEWORK.items() if isinstance(error, kind)),
+        (told for kind, told in FRAMEWORK.items() if isinstance(error, kind)),
         ("internal_error", gettext_lazy("")),
     )
-    if isinstance(error, exceptions.AuthenticationFailed) and error.get_codes() in _TOKEN_WORDS:
+    if isinstance(error, exceptions.AuthenticationFailed) and error.get_codes() in TOKEN_WORDS:
         code = str(error.get_codes())
-        words = _TOKEN_WORDS[code]
+        words = TOKEN_WORDS[code]
     status = error.status_code
     headers = _headers(status, code, {})
     return Problem(status=status, code=code, detail=str(words), headers=headers)

@@ -22,7 +22,7 @@ from kura.accounts.models import Organization, User
 from kura.accounts.team import role_of
 from kura.api.authentication import SessionAuthentication
 from kura.api.callers import Caller
-from kura.api.errors import InvalidCredentials
+from kura.api.errors import CsrfFailed, InvalidCredentials
 from kura.api.fields import Text
 from kura.api.scopes import ANYBODY, PUBLIC, of_roles
 from kura.api.serializers import Body
@@ -34,9 +34,40 @@ class LogIn(Body):
     password = Text(max_length=4096, trim_whitespace=False)
 
 
+class Person(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    display_name = serializers.CharField()
+    language = serializers.CharField()
+    role = serializers.CharField(allow_blank=True)
+
+
+class Practice(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    timezone = serializers.CharField()
+    language = serializers.CharField()
+
+
+class Integration(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class Me(serializers.Serializer[Any]):
+    """Exactly one of `user` and `integration`."""
+
+    user = Person(allow_null=True)
+    integration = Integration(allow_null=True)
+    organisation = Practice()
+    scopes = serializers.ListField(child=serializers.CharField())
+
+
 class CsrfView(ApiView):
     authentication_classes = ()
     scopes = {"GET": PUBLIC}
+    answers = {"GET": {204: None}}
 
     def get(self, request: Request) -> Response:
         get_token(request._request)
@@ -48,6 +79,9 @@ class LoginView(ApiView):
 
     authentication_classes = ()
     scopes = {"POST": PUBLIC}
+    bodies = {"POST": LogIn}
+    answers = {"POST": {200: Me}}
+    refusals = {"POST": (InvalidCredentials, CsrfFailed)}
 
     def limits(self) -> list[tuple[str, str]]:
         return [("login", _digest(address_of(self.request._request)))]
@@ -82,7 +116,9 @@ def _digest(text: str) -> str:
 
 class LogoutView(ApiView):
     scopes = {"POST": ANYBODY}
+    answers = {"POST": {204: None}}
     users_only = True
+    keeps_answers = False
 
     def post(self, request: Request) -> Response:
         logout(request._request)
@@ -91,45 +127,16 @@ class LogoutView(ApiView):
 
 class MeView(ApiView):
     scopes = {"GET": ANYBODY}
+    answers = {"GET": {200: Me}}
 
     def get(self, request: Request) -> Response:  # noqa: ARG002
         return Response(told(self.caller))
 
 
-class _Person(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    email = serializers.EmailField()
-    display_name = serializers.CharField()
-    language = serializers.CharField()
-    role = serializers.CharField(allow_blank=True)
-
-
-class _Practice(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    slug = serializers.CharField()
-    timezone = serializers.CharField()
-    language = serializers.CharField()
-
-
-class _Integration(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-
-
-class Me(serializers.Serializer[Any]):
-    """Exactly one of `user` and `integration`."""
-
-    user = _Person(allow_null=True)
-    integration = _Integration(allow_null=True)
-    organisation = _Practice()
-    scopes = serializers.ListField(child=serializers.CharField())
-
-
 def told(caller: Caller) -> dict[str, Any]:
     return {
         "user": _person(caller.user) if caller.user else None,
-        "integration": _Integration(caller.integration).data if caller.integration else None,
+        "integration": Integration(caller.integration).data if caller.integration else None,
         "organisation": _practice(caller.organization),
         "scopes": sorted(caller.scopes),
     }
@@ -141,7 +148,7 @@ def _person(user: User) -> dict[str, Any]:
 
 
 def _practice(organization: Organization) -> dict[str, Any]:
-    return dict(_Practice(organization).data)
+    return dict(Practice(organization).data)
 
 
 def _caller(user: User) -> Caller:

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from kura.accounts.models import ApiToken, User
 from kura.api.errors import NotFound
 from kura.api.fields import Moment, Text, Whole
-from kura.api.pagination import Ordering, PageQuery
+from kura.api.pagination import Ordering, PageQuery, page_of
 from kura.api.scopes import ANYBODY, SCOPES
 from kura.api.serializers import Body
 from kura.api.views import ApiView, no_content
@@ -71,6 +71,8 @@ class MadeToken(Token):
 class TokensView(ApiView):
     scopes = {"GET": ANYBODY, "POST": ANYBODY}
     queries = {"GET": PageQuery}
+    bodies = {"POST": NewToken}
+    answers = {"GET": {200: page_of(Token)}, "POST": {201: MadeToken}}
     users_only = True
     keeps_answers = False  # the secret would be kept with them
 
@@ -98,6 +100,7 @@ class TokensView(ApiView):
 
 class TokenView(ApiView):
     scopes = {"DELETE": ANYBODY}
+    answers = {"DELETE": {204: None}}
     users_only = True
 
     def delete(self, request: Request, token_id: uuid.UUID) -> Response:  # noqa: ARG002

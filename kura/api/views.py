@@ -3,6 +3,9 @@
     class Events(ApiView):
         scopes = {"GET": EVENTS_READ, "POST": EVENTS_WRITE}
         queries = {"GET": EventsQuery}
+        bodies = {"POST": NewEvent}
+        answers = {"GET": {200: page_of(Told)}, "POST": {202: Accepted}}
+        refusals = {"POST": (UnknownEventType,)}
 
         def get(self, request): ...
 
@@ -13,7 +16,7 @@ last byte is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC
 from typing import Any, ClassVar
@@ -32,8 +35,10 @@ from kura.api import idempotency, rates
 from kura.api.callers import Caller, caller_of
 from kura.api.errors import NotFound, RateLimited
 from kura.api.rates import Count
+from kura.api.schema import Schema
 from kura.api.scopes import PUBLIC
 from kura.api.serializers import Body, NoQuery, Query
+from kura.errors import KuraError
 
 Handler = Callable[..., HttpResponseBase]
 
@@ -43,12 +48,18 @@ class ApiView(APIView):
 
     scopes: ClassVar[Mapping[str, str]] = {}
     queries: ClassVar[Mapping[str, type[Query]]] = {}
+    # For the schema alone: body, answers by status, refusals beyond the usual, If-… headers.
+    bodies: ClassVar[Mapping[str, Any]] = {}
+    answers: ClassVar[Mapping[str, Mapping[int, Any]]] = {}
+    refusals: ClassVar[Mapping[str, Sequence[type[KuraError]]]] = {}
+    preconditions: ClassVar[Mapping[str, Sequence[str]]] = {}
     users_only: ClassVar[bool] = False  # no integration may do this, whatever its scopes
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     keeps_answers: ClassVar[bool] = True  # under an Idempotency-Key; not where one holds a secret
     cache_control: ClassVar[str] = "no-store"  # `private, no-cache` where an ETag is sent
 
     format_kwarg = None
+    schema: Any = Schema()
     query: Mapping[str, Any]
     during: ExitStack
     counts: list[Count]
@@ -169,6 +180,7 @@ class ApiView(APIView):
 class UnknownPath(ApiView):
     """Whatever no other URL answers, also a path with a slash too many: never a redirect."""
 
+    schema = None
     authentication_classes = ()
     scopes = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), PUBLIC)
 

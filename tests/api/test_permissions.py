@@ -1,0 +1,127 @@
+"""Every URL of the API, every method, for everybody: one table. A route missing in it fails."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLPattern, URLResolver, reverse
+
+from journeys.models import SystemEventLog
+from kura import api_urls, tenancy
+from kura.accounts.models import ApiToken, Organization, User
+from tests.api.conftest import Api, by_key, by_session, by_token, nobody
+from tests.automation.practice import tell
+from tests.factories import OrganizationFactory, PatientFactory, a_user
+
+CALLERS = ("nobody", "viewer", "therapist", "manager", "key", "narrow key", "foreign", "platform")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+NOT_HERE = dict.fromkeys(CALLERS, 405) | {"nobody": 401, "platform": 403}
+
+
+def row(*statuses: int) -> dict[str, int]:
+    return dict(zip(CALLERS, statuses, strict=True))
+
+
+# (route, method) -> what each caller gets; a method that is not named is 405 for who is logged in.
+# A write is sent without a body, so 400 says: permitted, as far as the body.
+TABLE = {
+    ("api-csrf", "GET"): row(204, 204, 204, 204, 204, 204, 204, 204),
+    ("api-login", "POST"): row(403, 403, 403, 403, 403, 403, 403, 403),
+    ("api-logout", "POST"): row(401, 204, 204, 204, 403, 403, 204, 403),
+    ("api-me", "GET"): row(401, 200, 200, 200, 200, 200, 200, 403),
+    ("api-tokens", "GET"): row(401, 200, 200, 200, 403, 403, 200, 403),
+    ("api-tokens", "POST"): row(401, 400, 400, 400, 403, 403, 400, 403),
+    ("api-token", "DELETE"): row(401, 404, 204, 404, 403, 403, 404, 403),
+    ("api-events", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-events", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
+    ("api-event", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
+    ("api-docs", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
+}
+PUBLIC = {"api-csrf", "api-login", "api-schema", "api-docs"}
+
+
+@dataclass(frozen=True)
+class Practice:
+    organization: Organization
+    team: dict[str, User]
+    event: SystemEventLog
+    token: ApiToken
+
+
+@pytest.fixture
+def ours(db) -> Practice:
+    organization = OrganizationFactory()
+    team = {role: a_user(organization, role) for role in ("viewer", "therapist", "manager")}
+    with tenancy.scope(organization):
+        recorded = tell(PatientFactory(organization=organization), "CUSTOM.call")
+        event = SystemEventLog.objects.get(pk=recorded.event_id)
+    token, _text = ApiToken.objects.make(user=team["therapist"], name="theirs", expires_at=None)
+    return Practice(organization, team, event, token)
+
+
+def arguments(route: str, practice: Practice) -> dict[str, uuid.UUID]:
+    return {
+        "api-token": {"token_id": practice.token.pk},
+        "api-event": {"event_id": practice.event.pk},
+    }.get(route, {})
+
+
+def client_of(caller: str, practice: Practice) -> Api:
+    if caller in practice.team:
+        return by_token(practice.team[caller])
+    match caller:
+        case "key":
+            return by_key(practice.organization)
+        case "narrow key":
+            return by_key(practice.organization, "analytics:read")
+        case "foreign":
+            return by_token(a_user(OrganizationFactory(), "manager"))
+        case "platform":
+            return by_token(User.objects.create_superuser("root@example.org", "x"))
+    return nobody()
+
+
+def routes(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern.name
+
+
+ROUTES = sorted(set(routes(api_urls.urlpatterns)))
+
+
+def test_every_route_is_in_the_table():
+    assert {route for route, _method in TABLE} == set(ROUTES)
+
+
+def expected(route: str, method: str) -> dict[str, int]:
+    if route in PUBLIC:
+        return TABLE.get((route, method), dict.fromkeys(CALLERS, 405))
+    return TABLE.get((route, method), NOT_HERE)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("route", ROUTES)
+def test_each_caller_gets_what_the_table_says(ours, route, caller):
+    api = client_of(caller, ours)
+    path = reverse(route, kwargs=arguments(route, ours))
+
+    got = {method: api.call(method, path).status_code for method in METHODS}
+
+    assert got == {method: expected(route, method)[caller] for method in METHODS}
+
+
+@pytest.mark.parametrize("role", ["viewer", "therapist", "manager"])
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in PUBLIC])
+def test_a_session_may_what_a_token_may(ours, route, role):
+    path = reverse(route, kwargs=arguments(route, ours))
+
+    for method in METHODS:
+        api = by_session(ours.team[role])
+        assert api.call(method, path).status_code == expected(route, method)[role], method

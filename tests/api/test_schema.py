@@ -1,0 +1,92 @@
+"""The description says what the code does: nothing guessed, nothing left out, nothing inline."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from kura.api.schema import description
+from tests.api.conftest import by_key, problem
+
+
+def operations():
+    for path, methods in description()["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_snapshot_is_what_the_code_says(settings, tmp_path):
+    call_command("openapi", "--check")
+
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "docs").mkdir()
+    with pytest.raises(CommandError, match="is old"):
+        call_command("openapi", "--check")
+    call_command("openapi")
+    call_command("openapi", "--check")
+
+
+def test_it_is_served_as_openapi_3_1_to_whoever_asks(db):
+    response = Client().get("/api/schema")
+
+    assert response.status_code == 200
+    assert response.json()["openapi"].startswith("3.1")
+    assert response.json()["paths"] == description()["paths"]
+    problem(Client().get("/api/schema?lang=es"), 400, "invalid_parameter")
+
+
+def test_every_operation_tells_its_codes_with_examples():
+    for name, operation in operations():
+        for status, answer in operation["responses"].items():
+            if status < "400":
+                continue
+            told = answer["content"]["application/problem+json"]
+            assert told["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}, name
+            codes = re.findall(r"`(\w+)`", answer["description"])
+            values = told["examples"].values()
+            assert [one["value"]["code"] for one in values] == codes, name
+            assert {one["value"]["status"] for one in values} == {int(status)}, name
+
+
+def test_every_operation_but_the_public_ones_asks_for_a_caller():
+    public = {name for name, operation in operations() if not operation.get("security")}
+
+    assert public == {"GET /api/v1/auth/csrf", "POST /api/v1/auth/login"}
+
+
+def test_bodies_are_closed_and_pages_may_end():
+    schemas = description()["components"]["schemas"]
+
+    bodies = {name: one for name, one in schemas.items() if name.endswith("Request")}
+    is_open = {name for name, one in bodies.items() if one["additionalProperties"] is not False}
+    assert is_open == {"CloudEventRequest"}
+    assert not [name for name in schemas if name.startswith("Patched")]
+    pages = [one for name, one in schemas.items() if name.endswith("Page")]
+    assert pages
+    for page in pages:
+        assert page["properties"]["next"]["type"] == ["string", "null"]
+        assert set(page["required"]) == {"results", "next", "previous"}
+
+
+def test_an_answer_has_the_members_that_are_described(organization, patient):
+    schemas = description()["components"]["schemas"]
+
+    [event] = by_key(organization).get("/api/v1/events").json()["results"]
+    me = by_key(organization).get("/api/v1/auth/me").json()
+
+    assert set(event) == set(schemas["Event"]["properties"])
+    assert set(me) == set(schemas["Me"]["properties"])
+
+
+def test_the_page_that_shows_it_needs_no_looser_policy(db):
+    response = Client().get("/api/docs", headers={"Accept": "text/html"})
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\son\w+=", page)
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
