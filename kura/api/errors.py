@@ -91,7 +91,7 @@ class CrossSiteRequest(KuraError):
 
 
 class InvalidCredentials(KuraError):
-    message = _("E-mail address or password are wrong.")
+    message = _("The e-mail address or the password is wrong.")
     code = "invalid_credentials"
     status = 401
 

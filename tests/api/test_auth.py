@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from kura.accounts.models import ApiToken, IntegrationKey, User
@@ -194,3 +196,18 @@ def test_a_key_is_kept_as_a_hash_and_notes_its_use_now_and_then(
     assert text[3:] not in first.hashed_key
     assert first.last_used_at is not None
     assert IntegrationKey.objects.get(pk=key.pk).last_used_at == first.last_used_at
+
+
+@pytest.mark.parametrize(("way", "statements"), [(by_token, 2), (by_session, 5)])
+def test_a_caller_costs_as_little_as_this(therapist, way, statements):
+    """The token with its person, practice and role; or session, person, practice, role. The limit.
+
+    `me` asks for the role once more.
+    """
+    api = way(therapist)
+    api.get(ME)
+
+    with CaptureQueriesContext(connection) as queries:
+        api.get(ME)
+
+    assert len(queries) == statements + 1, [query["sql"] for query in queries]
