@@ -103,8 +103,11 @@ def test_overdue_ones_are_found_through_the_index(organization: Organization) ->
     a_journey(organization)
     a_stale_rule(organization)
     someone(organization, PAYMENT, 60)
+    for _ in range(40):
+        someone(organization, PAYMENT, 1)
 
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE journey_enrollments")
         cursor.execute("SET LOCAL enable_seqscan = off")
     plan = worklist(limits(), Asked(overdue=True)).explain()
 
