@@ -42,6 +42,7 @@ CROSS JOIN LATERAL (
         AND v.entered_at <= %(now)s - r.max_hours * interval '1 hour'
         AND v.entered_at >= coalesce(r.visits_from, '-infinity')
         AND v.closed_at IS NULL
+        AND (SELECT p.erased_at FROM patients p WHERE p.id = v.patient_id) IS NULL
     OFFSET 0
 ) e
 CROSS JOIN LATERAL (
@@ -166,6 +167,7 @@ FROM journey_templates t
 JOIN journey_enrollments v ON v.template_id = t.id AND v.stage = %(stage)s
 WHERE t.organization_id = %(organization)s AND t.key = %(key)s AND v.closed_at IS NULL
     AND v.entered_at <= %(now)s - %(hours)s * interval '1 hour'
+    AND (SELECT p.erased_at FROM patients p WHERE p.id = v.patient_id) IS NULL
 """
 
 

@@ -22,6 +22,7 @@ from automation.services.rules import create_rule, publish, set_active
 from journeys.models import SystemEventLog
 from journeys.services.transitions import enroll, transition
 from kura import tenancy
+from patients.models import Patient
 from tests.automation.messages import mail
 from tests.automation.practice import a_rule, drain, move
 from tests.factories import PatientFactory, a_template, system
@@ -229,15 +230,27 @@ def test_a_rule_that_sleeps_finds_nobody(organization, template, fields):
     assert (check().rules_checked, check().stale) == (0, 0)
 
 
-def test_an_erased_patient_is_left_alone_for_good(organization, template):
+def test_an_erased_patient_is_not_even_listed(organization, template):
     a_timeout(organization)
     patient = stuck(organization)
-    type(patient).objects.filter(pk=patient.pk).update(erased_at=NOW)
+    Patient.objects.filter(pk=patient.pk).update(erased_at=NOW)
 
-    first, second = check(), check()
+    dry, wet = check(dry_run=True), check()
 
-    assert first.counts[VisitOutcome.SKIPPED_MOVED_ON] == 1
-    assert second.counts[VisitOutcome.SKIPPED_RECENT_REMINDER] == 1
+    assert (dry.stale, dry.items, wet.stale) == (0, [], 0)
+    assert people_waiting(organization.pk, a_definition(), now=NOW) == 0
+    assert timeouts().count() == 0
+
+
+def test_who_is_erased_after_being_found_is_left_alone(organization, template):
+    a_timeout(organization)
+    patient = stuck(organization)
+    found = stale_visits(now=NOW, limit=10).visits
+    Patient.objects.filter(pk=patient.pk).update(erased_at=NOW)
+
+    [item] = monitor._told(found, NOW)
+
+    assert item.outcome == VisitOutcome.SKIPPED_MOVED_ON
     assert timeouts().count() == 0
 
 
