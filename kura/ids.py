@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 
 def time_ordered_uuid() -> uuid.UUID:
@@ -18,3 +19,9 @@ def time_ordered_uuid() -> uuid.UUID:
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | random_bits
     value = value & ~(0xF << 76) | 0x7 << 76
     return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def first_uuid_of(moment: datetime) -> uuid.UUID:
+    """No id of that moment or later is smaller: what was made since is a range of the index."""
+    milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return uuid.UUID(int=milliseconds << 80)

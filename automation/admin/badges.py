@@ -13,6 +13,7 @@ from automation.models.message import Message, MessageState
 from automation.models.rule import AutomationRule
 from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
+from automation.selectors.health import MonitorStatus
 from journeys.admin.badges import Badge
 
 _EVENT: Final = {
@@ -91,3 +92,7 @@ def of_rule(rule: AutomationRule) -> Badge:
     return (
         Badge("active", _("Switched on")) if rule.is_active else Badge("closed", _("Switched off"))
     )
+
+
+def of_monitor(status: MonitorStatus) -> Badge:
+    return Badge("failed", _("Late")) if status.is_late else Badge("done", _("On time"))

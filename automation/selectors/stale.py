@@ -58,8 +58,8 @@ WHERE r.trigger_event = %(timeout)s AND r.is_active AND r.archived_at IS NULL AN
     AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
     AND (%(key)s = '' OR r.journey_key = %(key)s)
     AND (%(rule)s::uuid IS NULL OR r.id = %(rule)s)
-ORDER BY is_due DESC, due_at, e.id, r.id
-LIMIT %(limit)s
+ORDER BY CASE WHEN %(oldest_first)s THEN e.entered_at END, is_due DESC, due_at, e.id, r.id
+LIMIT %(limit)s OFFSET %(offset)s
 """
 
 _RULES: Final = """
@@ -104,11 +104,22 @@ class Found:
 
 
 def stale_visits(
-    *, now: datetime, limit: int, journey_key: str = "", rule_id: uuid.UUID | None = None
+    *,
+    now: datetime,
+    limit: int,
+    offset: int = 0,
+    oldest_first: bool = False,
+    journey_key: str = "",
+    rule_id: uuid.UUID | None = None,
 ) -> Found:
-    """Of the organization in scope, or of every one. One statement."""
+    """Of the organization in scope, or of every one. One statement.
+
+    `oldest_first`: by how long they have been there, and not by what is due. Behind the last
+    visit nothing is found, and nothing counted.
+    """
+    part = {"now": now, "limit": limit, "offset": offset, "oldest_first": oldest_first}
     with connection.cursor() as cursor:
-        cursor.execute(_STALE, _asked(journey_key, rule_id) | {"now": now, "limit": limit})
+        cursor.execute(_STALE, _asked(journey_key, rule_id) | part)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor]
     stale, due = (rows[0]["all_stale"], rows[0]["all_due"]) if rows else (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin.enrollments import EnrollmentWithRemindersAdmin
+from automation.admin import monitor
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
 from automation.admin.patients import PatientWithRemindersAdmin
@@ -36,7 +38,7 @@ from patients.models import Patient
 PAGES = {
     "patients": ("Patient", "StaffTask"),
     "journeys": ("Enrollment", "JourneyLog", "JourneyTemplate"),
-    "automation": ("SystemEventLog", "Message", "RuleRun", "AutomationRule"),
+    "automation": ("Monitor", "SystemEventLog", "Message", "RuleRun", "AutomationRule"),
 }
 
 
@@ -49,7 +51,12 @@ class KuraAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         language = path("language/", choose_language, name="language")
-        return [language, *super().get_urls()]
+        look = self.admin_view(partial(monitor.look, self))
+        return [
+            language,
+            path("automation/monitor/", look, name=monitor.NAME),
+            *super().get_urls(),
+        ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         organization = getattr(request.user, "organization", None)
@@ -62,6 +69,10 @@ class KuraAdminSite(AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
+        if isinstance(request.user, User) and monitor.may_look(request.user):
+            for app in apps:
+                if app["app_label"] == "automation":
+                    app["models"].append(monitor.navigation_entry())
         return apps if app_label else in_order(apps)
 
     def login(

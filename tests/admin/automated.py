@@ -32,18 +32,33 @@ CONFIRM = {"type": "update_journey_status", "params": {"key": "retreat", "status
 UNREADABLE = {"type": "no such action"}
 HIGH = {"field": "event.payload.risk_level", "op": "eq", "value": "HIGH"}
 NAMED = {"field": "patient.full_name", "op": "exists", "value": True}
+WAIT = {"journey_key": "retreat", "stage": "AWAITING_PAYMENT", "max_hours": 48}
+REMIND = {
+    "type": "send_email",
+    "params": {
+        "audience": "patient",
+        "subject": {"es": "Tu plaza en {journey.name}", "en": "Your place in {journey.name}"},
+        "body": {"es": "Hola, {patient.first_name}", "en": "Hello {patient.first_name}"},
+    },
+}
+LOOK = {"type": "create_task", "params": {"audience": "therapist", "text": "Llama"}}
 STAGE = {"field": "journeys.retreat", "op": "eq", "value": "AWAITING_PAYMENT"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Automated:
-    """`ran`: one rule ran, one did not match; `refused`: by a block; the others wait."""
+    """`ran`: one rule ran, one did not match; `refused`: by a block; the others wait.
+
+    `timeout`: a time-out that is switched on; `asleep`: one that is switched off.
+    """
 
     ran: SystemEventLog
     refused: SystemEventLog
     dead: SystemEventLog
     unmatched: SystemEventLog
     rule: AutomationRule
+    timeout: AutomationRule
+    asleep: AutomationRule
     run: RuleRun
     message: Message
     task: StaffTask
@@ -108,6 +123,10 @@ def automated(
         conditions={"field": "event.payload.medication_active", "op": "eq", "value": True},
     )  # fmt: skip
     rule(organization, f"confirma {word}", "PAYMENT_SUCCEEDED", CONFIRM, journey_key="retreat")
+    timeout = rule(organization, f"plazo {word}", "JOURNEY_STAGE_TIMEOUT", REMIND, **WAIT)
+    asleep = rule(
+        organization, f"duerme {word}", "JOURNEY_STAGE_TIMEOUT", LOOK, is_active=False, **WAIT
+    )
     rule(organization, f"rota {word}", "BOOKING_CANCELLED", UNREADABLE, journey_key="retreat")
     ran = tell(patient, "RISK_ANALYSIS_COMPLETED", "ran", {"risk_level": "HIGH", "marker": word})
     refused = tell(blocked, "PAYMENT_SUCCEEDED", "refused", {"currency": "EUR"})
@@ -121,6 +140,8 @@ def automated(
             dead=dead,
             unmatched=unmatched,
             rule=noted,
+            timeout=timeout,
+            asleep=asleep,
             run=RuleRun.objects.get(rule=noted, event=ran),
             message=message(ran, noted, word, state="failed"),
             task=StaffTask.objects.create(

@@ -73,6 +73,7 @@ TABLE = {
     "automation_automationrule_add": (LOGIN, NO, NO, NO, NO),
     "automation_automationrule_delete": (LOGIN, NO, NO, NO, NO),
     "automation_automationrule_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "automation_monitor": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_journeytemplate_add": (LOGIN, NO, NO, OK, OK),
@@ -140,6 +141,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "auth_user_password_change": {"id": practice.viewer.pk},
         "app_list": {"app_label": "journeys"},
         "password_change": {},
+        "automation_monitor": {},
         "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
     }
     if name in special:

@@ -11,6 +11,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page
 
+from automation import monitor
+from kura import tenancy
+from tests.admin.automated import process
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, OK, TABLE, url_of
 from tests.sizes import FULL
@@ -83,6 +86,9 @@ def test_every_page_is_accessible_and_quiet(open_page, ours, theme, width):
     page = open_page(ours.manager, width=width, color_scheme=theme)
     complaints = watch(page)
     problems: dict[str, object] = {}
+    with tenancy.every_organization():
+        monitor.check()
+    process()
 
     for name, url in pages_of(ours).items():
         complaints.clear()
@@ -105,6 +111,9 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     unblock = reverse("admin:journeys_enrollment_unblock", args=[ours.blocked.pk])
     problems: dict[str, list[str]] = {}
 
+    page.goto(reverse("admin:automation_monitor"))
+    page.wait_for_selector(".banner[role=alert]")
+    problems["monitor: late"] = violations(page)
     page.goto(unblock)
     page.click(".submit-row input")
     problems["unblock with errors"] = violations(page)
