@@ -215,6 +215,12 @@ class RuleChanged(KuraError):
     status = 409
 
 
+class RuleNotPermitted(KuraError):
+    message = _("You may not change rules. Ask a manager.")
+    code = "permission_denied"
+    status = 403
+
+
 class RuleArchived(KuraError):
     message = _("This rule is archived: it can be read, but neither changed nor switched on.")
     code = "rule_archived"

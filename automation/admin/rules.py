@@ -1,14 +1,16 @@
-"""The rules, to read: in words, with their versions and what they did lately."""
+"""The rules: in words, with their versions and runs, and the ways to change them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -17,15 +19,18 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.actions.base import Practice
 from automation.admin import badges
+from automation.admin.for_whom import counts_for
 from automation.admin.links import two_lines
+from automation.admin.rule_pages import CHANGE, is_timeout
 from automation.admin.runs import runs_of
+from automation.admin.switching import OFF, ON, switch_page
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.sentences import RuleWords, words_of_rule
 from journeys.admin import badges as journey_badges
 from journeys.admin.filters import LogJourneyFilter
 from journeys.selectors.history import definitions_by_key, event_label
-from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin
+from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of
 
 LATELY: Final = timedelta(days=30)
 SHOWN_RUNS: Final = 10  # the rest is one link away, in the list of runs
@@ -60,6 +65,18 @@ class RuleAdmin(ReadOnlyAdmin):
     fields = ("name",)  # the page is its template
     change_form_template = "kura/rule.html"
 
+    def get_urls(self) -> list[URLPattern]:
+        site, wrap = self.admin_site, self.admin_site.admin_view
+        own = [
+            path(
+                f"<uuid:rule_id>/{kind}/",
+                wrap(partial(switch_page, site, kind)),
+                name=f"automation_automationrule_{kind}",
+            )
+            for kind in (ON, OFF)
+        ]
+        return own + super().get_urls()
+
     def prepare(self, rows: list[Any]) -> list[Any]:
         known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
         counts = _counts([row.pk for row in rows])
@@ -69,9 +86,11 @@ class RuleAdmin(ReadOnlyAdmin):
             row.counts = [(status, counts.get((row.pk, status), 0)) for status in _COUNTED]
         return rows
 
-    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:  # noqa: ARG002
+    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         practice = Practice(organization=obj.organization)
         return {
+            "may_change": obj.archived_at is None and editor_of(request).has_perm(CHANGE),
+            "counts_for": counts_for(obj.visits_from) if is_timeout(obj) else "",
             "words": words_of_rule(obj.definition, practice),
             "versions": _versions(obj, practice),
             "runs": runs_of(obj.pk, SHOWN_RUNS),

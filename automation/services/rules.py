@@ -141,14 +141,20 @@ def publish(
 
 @transaction.atomic
 def set_active(
-    *, rule_id: uuid.UUID, is_active: bool, user: User | None, also_waiting: bool = False
+    *,
+    rule_id: uuid.UUID,
+    is_active: bool,
+    user: User | None,
+    also_waiting: bool = False,
+    seen_at: datetime | None = None,
 ) -> AutomationRule:
     """Switch the published version on or off, and keep who did.
 
-    `also_waiting` as in `create_rule`. What slept may have become wrong meanwhile: to switch on is
-    checked like publishing.
+    `also_waiting` as in `create_rule`, `seen_at` as in `save_draft`. What slept may have become
+    wrong meanwhile: to switch on is checked like publishing.
     """
     rule = _held(rule_id)
+    _require_seen(rule, seen_at)
     if rule.is_active == is_active:
         return rule
     if is_active:

@@ -73,6 +73,8 @@ TABLE = {
     "automation_automationrule_add": (LOGIN, NO, NO, NO, NO),
     "automation_automationrule_delete": (LOGIN, NO, NO, NO, NO),
     "automation_automationrule_history": (LOGIN, GONE, GONE, GONE, GONE),
+    "automation_automationrule_on": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_off": (LOGIN, NO, NO, OK, GONE),
     "automation_monitor": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_change": (LOGIN, OK, OK, OK, GONE),
@@ -142,6 +144,8 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "app_list": {"app_label": "journeys"},
         "password_change": {},
         "automation_monitor": {},
+        "automation_automationrule_on": {"rule_id": practice.automated.asleep.pk},
+        "automation_automationrule_off": {"rule_id": practice.automated.timeout.pk},
         "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
     }
     if name in special:
