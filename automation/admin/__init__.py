@@ -9,7 +9,13 @@
     resending.py   the page that sends a message again
     sight.py       who sees the values of patients and the contents of events
     links.py       links and cells of two lines, for the lists
+    monitor.py     the stale journey monitor: its last check, and who is stuck now
     rules.py       the rules in words, their versions and their runs, to read
+    rule_pages.py  what the pages that change a rule share
+    switching.py   the pages that switch a rule on and off
+    for_whom.py    for whom a time-out begins, with the numbers of people
+    timeouts.py    the pages that edit a time-out and make a new one
+    timeout_forms.py  their forms
     tasks.py       what people must do, and the page that says it is done
 
 Registered in `kura/admin/site.py`, once.

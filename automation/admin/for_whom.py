@@ -83,20 +83,28 @@ def _left_alone(there: int) -> str:
 
 
 def _told(there: int, late: int) -> str:
-    now = ngettext(
+    now = _past_limit(late)
+    if there == late:
+        return now
+    later = ngettext(
+        "%(number)s more person is in the stage and follows when the time comes.",
+        "%(number)s more people are in the stage and follow when the time comes.",
+        there - late,
+    )
+    return " ".join((now, later % {"number": there - late}))
+
+
+def _past_limit(late: int) -> str:
+    if not late:
+        return _("Nobody is past the limit yet.")
+    words = ngettext(
         "%(number)s person is past the limit: the next check announces them, unless this rule "
         "did so before.",
         "%(number)s people are past the limit: the next check announces them, unless this rule "
         "did so before.",
         late,
     )
-    later = ngettext(
-        "%(number)s more person is in the stage and follows when the time comes.",
-        "%(number)s more people are in the stage and follow when the time comes.",
-        there - late,
-    )
-    told = [now % {"number": late}, later % {"number": there - late}]
-    return " ".join(told) if there > late else told[0]
+    return words % {"number": late}
 
 
 def counts_for(visits_from: datetime | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -21,9 +21,10 @@ from automation.actions.base import Practice
 from automation.admin import badges
 from automation.admin.for_whom import counts_for
 from automation.admin.links import two_lines
-from automation.admin.rule_pages import CHANGE, is_timeout
+from automation.admin.rule_pages import ADD, CHANGE, is_timeout
 from automation.admin.runs import runs_of
 from automation.admin.switching import OFF, ON, switch_page
+from automation.admin.timeouts import edit_page, new_page
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.sentences import RuleWords, words_of_rule
@@ -63,6 +64,7 @@ class RuleAdmin(ReadOnlyAdmin):
     ordering = ("trigger_event", "priority", "id")
     sortable_by = ()
     fields = ("name",)  # the page is its template
+    change_list_template = "kura/rules.html"
     change_form_template = "kura/rule.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -75,7 +77,19 @@ class RuleAdmin(ReadOnlyAdmin):
             )
             for kind in (ON, OFF)
         ]
+        edit, new = wrap(partial(edit_page, site)), wrap(partial(new_page, site))
+        own += [
+            path("<uuid:rule_id>/timeout/", edit, name="automation_automationrule_timeout"),
+            path("new-timeout/", new, name="automation_automationrule_newtimeout"),
+        ]
         return own + super().get_urls()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        editor = editor_of(request)
+        may_add = editor.has_perm(ADD) and editor.organization_id is not None
+        return super().changelist_view(request, {"may_add": may_add} | (extra_context or {}))
 
     def prepare(self, rows: list[Any]) -> list[Any]:
         known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
@@ -90,6 +104,7 @@ class RuleAdmin(ReadOnlyAdmin):
         practice = Practice(organization=obj.organization)
         return {
             "may_change": obj.archived_at is None and editor_of(request).has_perm(CHANGE),
+            "is_timeout": is_timeout(obj),
             "counts_for": counts_for(obj.visits_from) if is_timeout(obj) else "",
             "words": words_of_rule(obj.definition, practice),
             "versions": _versions(obj, practice),

@@ -71,7 +71,7 @@ def _answer(here: Here, is_active: bool) -> HttpResponse:
 def _show(
     here: Here, is_active: bool, form: ForWhomForm | None, problems: list[str] | None = None
 ) -> HttpResponse:
-    title = _("Switch on “%(rule)s”") if is_active else _("Switch off “%(rule)s”")
+    title = _("Switch on: %(rule)s") if is_active else _("Switch off: %(rule)s")
     context: dict[str, Any] = {
         "title": title % {"rule": here.rule.name},
         "is_active": is_active,

@@ -75,6 +75,8 @@ TABLE = {
     "automation_automationrule_history": (LOGIN, GONE, GONE, GONE, GONE),
     "automation_automationrule_on": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_off": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_timeout": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_newtimeout": (LOGIN, NO, NO, OK, OK),
     "automation_monitor": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_change": (LOGIN, OK, OK, OK, GONE),
@@ -146,6 +148,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_monitor": {},
         "automation_automationrule_on": {"rule_id": practice.automated.asleep.pk},
         "automation_automationrule_off": {"rule_id": practice.automated.timeout.pk},
+        "automation_automationrule_timeout": {"rule_id": practice.automated.timeout.pk},
         "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
     }
     if name in special:

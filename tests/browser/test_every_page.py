@@ -152,6 +152,33 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_of_a_time_out_are_accessible_with_errors_and_conflicts(open_page, ours, theme):
+    page = open_page(ours.manager, width=390, color_scheme=theme)
+    problems: dict[str, list[str]] = {}
+
+    new = url_of("automation_automationrule_newtimeout", ours)
+    page.goto(new)
+    page.click(".submit-row input")
+    page.wait_for_selector("#id_name_error")
+    problems["new time-out with errors"] = violations(page)
+    assert overflow(page) <= 0
+    page.fill("#id_name", "Sin pagar")
+    page.select_option("#id_place", "retreat:BLOCKED")
+    page.fill("#id_max_hours", "24")
+    page.click(".submit-row input")
+    page.wait_for_selector("input[name=for_whom]")
+    problems["new time-out: for whom"] = violations(page)
+    page.goto(url_of("automation_automationrule_timeout", ours))
+    page.locator("input[name=seen]").evaluate("field => field.value = ''")
+    page.click(".submit-row input")
+    page.wait_for_selector("#typed")
+    problems["time-out: conflict"] = violations(page)
+
+    assert problems == {name: [] for name in problems}
+    assert len(problems) == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
     page = open_page(width=320, color_scheme=theme)
     complaints = watch(page)
