@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -24,6 +24,9 @@ from journeys.models.template import (
 from journeys.vocabulary import standard_stage
 from kura.conditions import InvalidCondition, validate
 
+MAX_HELP: Final = 2000  # characters; a stage's help is read at a glance, not a handbook
+MAX_PERMISSION: Final = 120  # characters, as the column has
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageDraft:
@@ -32,7 +35,8 @@ class StageDraft:
     label_en: str
     status: StageStatus = StageStatus.ACTIVE
     whose_turn: Turn = Turn.PRACTICE
-    help_text: str = ""
+    help_es: str = ""
+    help_en: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,12 +115,18 @@ def _stages(blueprint: Blueprint) -> Iterator[str]:
             yield _("A name of the stage %(code)s is too long, or cannot be stored.") % {
                 "code": stage.code
             }
+        if not (_fits(stage.help_es, MAX_HELP) and _fits(stage.help_en, MAX_HELP)):
+            yield _("A help text of the stage %(code)s is too long, or cannot be stored.") % {
+                "code": stage.code
+            }
         if stage.status not in StageStatus.values or stage.whose_turn not in Turn.values:
             yield _("The stage %(code)s has an unknown status or turn.") % {"code": stage.code}
 
 
 def _fits(text: str, longest: int) -> bool:
-    return len(text) <= longest and "\x00" not in text
+    """PostgreSQL stores neither NUL nor half a character (a lone surrogate)."""
+    storable = "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return storable and len(text) <= longest
 
 
 def _beginning_and_end(blueprint: Blueprint) -> Iterator[str]:
@@ -158,6 +168,8 @@ def _move(move: MoveDraft, status_of: Mapping[str, StageStatus]) -> Iterator[str
         yield _("The move %(move)s goes nowhere.") % {"move": arrow}
     if status_of.get(move.from_stage or "") in CLOSED_STATUSES:
         yield _("The move %(move)s leaves a stage that closes the journey.") % {"move": arrow}
+    if not _fits(move.permission, MAX_PERMISSION):
+        yield _("The permission of %(move)s is too long, or cannot be stored.") % {"move": arrow}
     yield from _guard(move, arrow)
 
 

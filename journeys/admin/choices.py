@@ -84,4 +84,4 @@ def consequence(stage: Stage) -> str:
         Turn.THERAPIST: _("Then it is the therapist's turn."),
         Turn.PRACTICE: _("Then it is the practice's turn."),
     }
-    return stage.help_text or turns.get(Turn(stage.whose_turn), "")
+    return stage.help or turns.get(Turn(stage.whose_turn), "")

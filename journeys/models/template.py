@@ -145,7 +145,8 @@ class JourneyStage(models.Model):
     whose_turn = models.CharField(
         _("whose turn"), max_length=12, choices=Turn, default=Turn.PRACTICE
     )
-    help_text = models.TextField(_("help text"), blank=True)
+    help_es = models.TextField(_("help in Spanish"), blank=True)
+    help_en = models.TextField(_("help in English"), blank=True)
     retired_at = models.DateTimeField(_("retired"), null=True, blank=True, editable=False)
 
     objects = PartOfTemplateManager["JourneyStage"]()

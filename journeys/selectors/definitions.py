@@ -29,13 +29,21 @@ class Stage:
     label_es: str
     label_en: str
     whose_turn: str
-    help_text: str
+    help_es: str
+    help_en: str
     retired: bool
 
     @property
     def label(self) -> str:
         """The name in the reader's language."""
         return self.label_en if (get_language() or "").startswith("en") else self.label_es
+
+    @property
+    def help(self) -> str:
+        """What is expected here, in the reader's language, or else in the other one."""
+        if (get_language() or "").startswith("en"):
+            return self.help_en or self.help_es
+        return self.help_es or self.help_en
 
     @property
     def is_blocking(self) -> bool:
@@ -115,7 +123,7 @@ SELECT t.id, t.organization_id, t.key, t.name, t.initial_stage, t.is_active, t.v
     (
         SELECT coalesce(jsonb_agg(jsonb_build_array(
             s.code, s.position, s.status, s.label_es, s.label_en, s.whose_turn,
-            s.help_text, s.retired_at IS NOT NULL) ORDER BY s.position, s.code), '[]')
+            s.help_es, s.help_en, s.retired_at IS NOT NULL) ORDER BY s.position, s.code), '[]')
         FROM journey_stages s WHERE s.template_id = t.id),
     (
         SELECT coalesce(jsonb_agg(jsonb_build_array(

@@ -181,7 +181,8 @@ def _values(draft: StageDraft, position: int) -> Mapping[str, object]:
         "label_es": draft.label_es,
         "label_en": draft.label_en,
         "whose_turn": draft.whose_turn,
-        "help_text": draft.help_text,
+        "help_es": draft.help_es,
+        "help_en": draft.help_en,
     }
 
 

@@ -1,8 +1,7 @@
 """The five archetype journeys (Spec 5) as templates, with every standard stage of Spec 3.2.
 
 Each lists its whole graph: whatever is not listed is refused, but for the ways into and back out
-of a block, which the guards always keep open. A stage's help text is one text, in Spanish, the
-language of the demo practices.
+of a block, which the guards always keep open.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ SCREENING_PENDING: Final = StageDraft(
     label_en="Questionnaire sent",
     status=StageStatus.PLANNED,
     whose_turn=Turn.PATIENT,
-    help_text="El paciente tiene el enlace y debe rellenar el cuestionario de salud.",
+    help_es="El paciente tiene el enlace y debe rellenar el cuestionario de salud.",
+    help_en="The patient has the link and fills in the health questionnaire.",
 )
 SCREENING_COMPLETED: Final = StageDraft(
     code="SCREENING_COMPLETED",
@@ -49,7 +49,8 @@ SCREENING_COMPLETED: Final = StageDraft(
     label_en="Questionnaire completed",
     status=StageStatus.PLANNED,
     whose_turn=Turn.PRACTICE,
-    help_text="El cuestionario ha llegado. El análisis de riesgo decide cómo seguir.",
+    help_es="El cuestionario ha llegado. El análisis de riesgo decide cómo seguir.",
+    help_en="The questionnaire has arrived. The risk analysis decides how to go on.",
 )
 BLOCKED_HIGH_RISK: Final = StageDraft(
     code="BLOCKED_HIGH_RISK",
@@ -57,12 +58,14 @@ BLOCKED_HIGH_RISK: Final = StageDraft(
     label_en="Blocked",
     status=StageStatus.ON_HOLD,
     whose_turn=Turn.THERAPIST,
-    help_text="Riesgo alto: nada avanza hasta que una terapeuta lo revise y lo explique.",
+    help_es="Riesgo alto: nada avanza hasta que una terapeuta lo revise y lo explique.",
+    help_en="High risk: nothing moves on until a therapist reviews it and says why.",
 )
 BLOCKED: Final = replace(
     BLOCKED_HIGH_RISK,
     code="BLOCKED",
-    help_text="Algo no está claro: nada avanza hasta que una terapeuta lo revise y lo explique.",
+    help_es="Algo no está claro: nada avanza hasta que una terapeuta lo revise y lo explique.",
+    help_en="Something is unclear: nothing moves on until a therapist reviews it and says why.",
 )
 AWAITING_PAYMENT: Final = StageDraft(
     code="AWAITING_PAYMENT",
@@ -70,7 +73,8 @@ AWAITING_PAYMENT: Final = StageDraft(
     label_en="Awaiting payment",
     status=StageStatus.PLANNED,
     whose_turn=Turn.PATIENT,
-    help_text="El paciente tiene el enlace de pago. La plaza se guarda 48 horas.",
+    help_es="El paciente tiene el enlace de pago. La plaza se guarda 48 horas.",
+    help_en="The patient has the payment link. The place is kept for 48 hours.",
 )
 CONFIRMED: Final = StageDraft(
     code="CONFIRMED",
@@ -78,7 +82,8 @@ CONFIRMED: Final = StageDraft(
     label_en="Confirmed",
     status=StageStatus.ACTIVE,
     whose_turn=Turn.PRACTICE,
-    help_text="La plaza está confirmada.",
+    help_es="La plaza está confirmada.",
+    help_en="The place is confirmed.",
 )
 COMPLETED: Final = StageDraft(
     code="COMPLETED",
@@ -86,7 +91,8 @@ COMPLETED: Final = StageDraft(
     label_en="Completed",
     status=StageStatus.FINISHED,
     whose_turn=Turn.NOBODY,
-    help_text="El journey ha terminado. Para repetirlo, inscribe de nuevo al paciente.",
+    help_es="El journey ha terminado. Para repetirlo, inscribe de nuevo al paciente.",
+    help_en="The journey is over. To repeat it, enroll the patient anew.",
 )
 CANCELLED: Final = StageDraft(
     code="CANCELLED",
@@ -94,7 +100,8 @@ CANCELLED: Final = StageDraft(
     label_en="Cancelled",
     status=StageStatus.CANCELLED,
     whose_turn=Turn.NOBODY,
-    help_text="El paciente sale de este journey. Sus otros journeys no cambian.",
+    help_es="El paciente sale de este journey. Sus otros journeys no cambian.",
+    help_en="The patient leaves this journey. Their other journeys stay as they are.",
 )
 
 
@@ -115,7 +122,8 @@ RETREAT: Final = Blueprint(
             label_en="Preparation",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.PATIENT,
-            help_text="Dieta, medicación y llamada previa. Dura unos 7 días.",
+            help_es="Dieta, medicación y llamada previa. Dura unos 7 días.",
+            help_en="Diet, medication and a call beforehand. Takes about 7 days.",
         ),
         CONFIRMED,
         COMPLETED,
@@ -155,7 +163,8 @@ CHART: Final = Blueprint(
             label_en="Birth data",
             status=StageStatus.PLANNED,
             whose_turn=Turn.PATIENT,
-            help_text="Faltan el lugar, el día y la hora de nacimiento.",
+            help_es="Faltan el lugar, el día y la hora de nacimiento.",
+            help_en="Place, day and hour of birth are missing.",
         ),
         StageDraft(
             code="CHART_IN_PROGRESS",
@@ -163,7 +172,8 @@ CHART: Final = Blueprint(
             label_en="Chart in progress",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.THERAPIST,
-            help_text="Los datos están completos; se calcula y se estudia la carta.",
+            help_es="Los datos están completos; se calcula y se estudia la carta.",
+            help_en="The data are complete; the chart is drawn and studied.",
         ),
         StageDraft(
             code="READING_BOOKED",
@@ -171,7 +181,8 @@ CHART: Final = Blueprint(
             label_en="Reading booked",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.THERAPIST,
-            help_text="Hay cita para leer la carta con el paciente.",
+            help_es="Hay cita para leer la carta con el paciente.",
+            help_en="There is an appointment to read the chart with the patient.",
         ),
         COMPLETED,
         CANCELLED,
@@ -201,7 +212,8 @@ AWAKENING: Final = Blueprint(
             label_en="Waiting list",
             status=StageStatus.WAITLIST,
             whose_turn=Turn.PRACTICE,
-            help_text="El grupo está lleno. Avisa al paciente cuando quede una plaza libre.",
+            help_es="El grupo está lleno. Avisa al paciente cuando quede una plaza libre.",
+            help_en="The group is full. Tell the patient when a place is free.",
         ),
         StageDraft(
             code="ONBOARDING",
@@ -209,7 +221,8 @@ AWAKENING: Final = Blueprint(
             label_en="Onboarding",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.PATIENT,
-            help_text="Primera semana: presentación, objetivos y primer ejercicio.",
+            help_es="Primera semana: presentación, objetivos y primer ejercicio.",
+            help_en="First week: introduction, aims and first exercise.",
         ),
         StageDraft(
             code="DEEP_DIVE",
@@ -217,7 +230,8 @@ AWAKENING: Final = Blueprint(
             label_en="Deep dive",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.PATIENT,
-            help_text="Semanas 2 a 6. Si pasan 14 días sin avance, habla con el paciente.",
+            help_es="Semanas 2 a 6. Si pasan 14 días sin avance, habla con el paciente.",
+            help_en="Weeks 2 to 6. After 14 days without progress, talk to the patient.",
         ),
         BLOCKED_HIGH_RISK,
         StageDraft(
@@ -226,7 +240,8 @@ AWAKENING: Final = Blueprint(
             label_en="Integration",
             status=StageStatus.ACTIVE,
             whose_turn=Turn.THERAPIST,
-            help_text="Semanas 7 y 8: sesión de cierre y plan personal.",
+            help_es="Semanas 7 y 8: sesión de cierre y plan personal.",
+            help_en="Weeks 7 and 8: closing session and personal plan.",
         ),
         COMPLETED,
         CANCELLED,
@@ -257,7 +272,8 @@ YOGA: Final = Blueprint(
             label_en="Enrolled",
             status=StageStatus.PLANNED,
             whose_turn=Turn.PRACTICE,
-            help_text="Apuntado a clases. Envía el consentimiento para firmar.",
+            help_es="Apuntado a clases. Envía el consentimiento para firmar.",
+            help_en="Signed up for classes. Send the waiver to sign.",
         ),
         StageDraft(
             code="AWAITING_WAIVER",
@@ -265,9 +281,14 @@ YOGA: Final = Blueprint(
             label_en="Awaiting waiver",
             status=StageStatus.PLANNED,
             whose_turn=Turn.PATIENT,
-            help_text="Sin el consentimiento firmado no se puede entrar en clase.",
+            help_es="Sin el consentimiento firmado no se puede entrar en clase.",
+            help_en="Without the signed waiver nobody joins a class.",
         ),
-        replace(CONFIRMED, help_text="Consentimiento firmado: puede venir a clase."),
+        replace(
+            CONFIRMED,
+            help_es="Consentimiento firmado: puede venir a clase.",
+            help_en="Waiver signed: may come to class.",
+        ),
         COMPLETED,
         CANCELLED,
     ],
@@ -300,7 +321,8 @@ INTAKE: Final = Blueprint(
             label_en="Payment in progress",
             status=StageStatus.PLANNED,
             whose_turn=Turn.PRACTICE,
-            help_text="El paciente ha empezado a pagar; falta la respuesta del banco.",
+            help_es="El paciente ha empezado a pagar; falta la respuesta del banco.",
+            help_en="The patient has begun to pay; the bank has not answered yet.",
         ),
         CONFIRMED,
         COMPLETED,

@@ -86,7 +86,9 @@ def test_stages_have_words_of_their_own_in_both_languages_and_a_help_text(bluepr
         assert stage.label_es.lower() != raw
         assert stage.label_es
         assert stage.label_en
-        assert stage.help_text.endswith(".")
+        assert stage.help_es.endswith(".")
+        assert stage.help_en.endswith(".")
+        assert stage.help_es != stage.help_en
 
 
 @each_archetype

@@ -233,3 +233,35 @@ def test_edit_within_one_transaction_is_seen_by_the_next_move(made, patient):
         transition(
             patient_id=patient.pk, journey_key="intake", to_stage="CONFIRMED", cause=system()
         )
+
+
+def test_help_is_read_in_the_readers_language_or_else_in_the_other(organization):
+    first, second, *rest = BLUEPRINT.stages
+    stages = [
+        replace(first, help_es="Rellena el cuestionario.", help_en="Fill in the questionnaire."),
+        replace(second, help_es="Hay que revisarlo."),
+        *rest,
+    ]
+    made = create_template(organization=organization, blueprint=replace(BLUEPRINT, stages=stages))
+
+    with translation.override("en"):
+        read = [stage.help for stage in definitions([made.pk])[made.pk].stages.values()]
+
+    assert read[:3] == ["Fill in the questionnaire.", "Hay que revisarlo.", ""]
+
+
+@pytest.mark.parametrize("text", ["x" * 2001, "a\x00b", "\ud800"])
+def test_help_that_cannot_be_stored_is_refused_in_words(organization, text):
+    stages = [replace(stage, help_en=text) for stage in BLUEPRINT.stages]
+
+    with pytest.raises(errors.InvalidTemplate) as refusal:
+        create_template(organization=organization, blueprint=replace(BLUEPRINT, stages=stages))
+
+    assert len(refusal.value.context["problems"]) == len(stages)
+
+
+def test_a_permission_that_cannot_be_stored_is_refused_in_words(organization):
+    move = MoveDraft(from_stage=None, to_stage="CONFIRMED", permission="x" * 121)
+
+    with pytest.raises(errors.InvalidTemplate):
+        create_template(organization=organization, blueprint=replace(BLUEPRINT, moves=[move]))
