@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from journeys.fields import guard_field
@@ -37,6 +38,13 @@ class StageDraft:
     whose_turn: Turn = Turn.PRACTICE
     help_es: str = ""
     help_en: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name in the reader's language, or else in the other one, or else the code."""
+        names = (self.label_es, self.label_en)
+        first, second = names[::-1] if (get_language() or "").startswith("en") else names
+        return first or second or self.code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -232,6 +232,14 @@ class InvalidTemplate(KuraError):
     status = 422
 
 
+class InvalidTemplateFile(KuraError):
+    """`problems`: one sentence each, all of them at once."""
+
+    message = _("The file cannot be read as a template. {problem_words}")
+    code = "invalid_template_file"
+    status = 422
+
+
 class StageInUse(KuraError):
     message = _(
         "“{stage}” cannot be removed or redefined: {standing} patients stand there. "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +19,8 @@ from journeys.blueprints import Blueprint, MoveDraft, StageDraft, problems_of
 from journeys.models.enrollment import Enrollment
 from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyStage, JourneyTemplate, JourneyTransition
+from journeys.selectors.blueprints import blueprint_of
+from journeys.selectors.definitions import definitions
 from kura import tenancy
 from kura.accounts.models import Organization
 from kura.errors import database_refusals
@@ -66,6 +69,19 @@ def edit_template(
     JourneyTransition.objects.bulk_create(_new_moves(template, blueprint.moves))
     template.refresh_from_db()
     return template
+
+
+@transaction.atomic
+def clone_template(*, template_id: uuid.UUID, key: str, name: str) -> JourneyTemplate:
+    """A new template with the stages and moves of this one, without its retired stages.
+
+    It is inactive: nobody is enrolled in a copy before somebody has looked at it.
+    """
+    original = _locked(template_id)
+    copy = replace(
+        blueprint_of(definitions([template_id])[template_id]), key=key, name=name, is_active=False
+    )
+    return create_template(organization=original.organization, blueprint=copy)
 
 
 @transaction.atomic

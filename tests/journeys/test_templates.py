@@ -11,8 +11,10 @@ from django.utils import translation
 from journeys import errors
 from journeys.blueprints import Blueprint, MoveDraft, problems_of, stages_from_codes
 from journeys.models import JourneyStage, JourneyTemplate, StageStatus
+from journeys.review import Usage
+from journeys.selectors.blueprints import blueprint_of, retired_stages, usage_of
 from journeys.selectors.definitions import definitions
-from journeys.services.templates import create_template, edit_template
+from journeys.services.templates import clone_template, create_template, edit_template
 from journeys.services.transitions import enroll, transition
 from kura.errors import constraint_of
 from tests.factories import PatientFactory, a_template, system
@@ -265,3 +267,47 @@ def test_a_permission_that_cannot_be_stored_is_refused_in_words(organization):
 
     with pytest.raises(errors.InvalidTemplate):
         create_template(organization=organization, blueprint=replace(BLUEPRINT, moves=[move]))
+
+
+def test_a_clone_has_everything_but_what_is_retired_and_is_inactive(made, patient):
+    enroll(patient_id=patient.pk, journey_key="intake", cause=system())
+    transition(patient_id=patient.pk, journey_key="intake", to_stage="CONFIRMED", cause=system())
+    smaller = replace(only(BLUEPRINT, "CONFIRMED", "COMPLETED"), initial_stage="CONFIRMED")
+    edit_template(template_id=made.pk, blueprint=smaller)
+
+    copy = clone_template(template_id=made.pk, key="intake_2", name="Intake 2")
+
+    definition = definitions([copy.pk])[copy.pk]
+    assert blueprint_of(definition) == replace(
+        smaller, key="intake_2", name="Intake 2", is_active=False, moves=[]
+    )
+    assert retired_stages(definition) == []
+    assert [one.code for one in retired_stages(definitions([made.pk])[made.pk])] == [
+        "SCREENING_PENDING"
+    ]
+
+
+def test_a_clone_under_a_taken_key_is_refused(made):
+    with pytest.raises(errors.TemplateKeyTaken):
+        clone_template(template_id=made.pk, key="intake", name="Again")
+
+
+def test_nobody_clones_another_practices_template(made, other_organization):
+    theirs = a_template(other_organization)
+
+    with pytest.raises(errors.TemplateNotFound):
+        clone_template(template_id=theirs.pk, key="mine", name="Mine")
+
+
+def test_usage_counts_who_stands_there_and_remembers_who_did(made, organization):
+    for _ in range(2):
+        person = PatientFactory(organization=organization)
+        enroll(patient_id=person.pk, journey_key="intake", cause=system())
+    transition(patient_id=person.pk, journey_key="intake", to_stage="CONFIRMED", cause=system())
+
+    assert usage_of(made.pk) == {
+        "SCREENING_PENDING": Usage(1, True),
+        "CONFIRMED": Usage(1, True),
+        "BLOCKED": Usage(0, False),
+        "COMPLETED": Usage(0, False),
+    }
