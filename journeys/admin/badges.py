@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from journeys.blueprints import StageDraft
 from journeys.models.template import StageStatus
 from journeys.selectors.definitions import Stage
 
@@ -35,8 +36,17 @@ def badge_of(stage: Stage | None, code: str = "") -> Badge:
     """`code` speaks for a stage that the template no longer knows."""
     if stage is None:
         return Badge("closed", code.replace("_", " ").capitalize() or "–")
-    kind = KINDS[StageStatus(stage.status)]
-    return Badge(kind, _blocked(stage.label) if kind == "blocked" else stage.label)
+    return _badge(stage.status, stage.label)
+
+
+def badge_of_draft(stage: StageDraft) -> Badge:
+    """Of a stage that is being edited, as it would be shown once it is saved."""
+    return _badge(stage.status, stage.label)
+
+
+def _badge(status: str, label: str) -> Badge:
+    kind = KINDS[StageStatus(status)]
+    return Badge(kind, _blocked(label) if kind == "blocked" else label)
 
 
 def _blocked(label: str) -> str:
