@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "kura.accounts.middleware.OwnOrganizationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "kura.admin.htmx.TellRedirectsMiddleware",
 ]
 
 ROOT_URLCONF = "kura.urls"

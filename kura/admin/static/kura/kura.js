@@ -1,0 +1,50 @@
+/* What a browser with scripts adds; without them every link here leads to the same page.
+   <a data-dialog> opens its page's #sheet in the dialog; [data-close] closes it; / focuses search. */
+"use strict";
+const dialog = document.getElementById("dialog");
+const busy = (element, is) => element?.[is ? "setAttribute" : "removeAttribute"]("aria-busy", "true");
+const plain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("a[data-dialog]");
+  if (dialog && opener && event.button === 0 && plain(event)) {
+    event.preventDefault();
+    busy(opener, true);
+    const into = { source: dialog, target: dialog, select: "#sheet", swap: "innerHTML" };
+    htmx.ajax("GET", opener.href, into).finally(() => busy(opener, false));
+    dialog.dataset.page = opener.href;
+  } else if (dialog?.open && event.target.closest("[data-close]")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+dialog?.addEventListener("close", () => dialog.replaceChildren());
+dialog?.addEventListener("htmx:beforeRequest", () => busy(dialog, true));
+dialog?.addEventListener("htmx:afterRequest", () => busy(dialog, false));
+dialog?.addEventListener("htmx:sendError", () => {
+  const told = dialog.querySelector("[data-unsent]");
+  if (!told) return location.assign(dialog.dataset.page);
+  told.hidden = false;
+  told.focus();
+});
+dialog?.addEventListener("htmx:afterSettle", () => {
+  const sheet = dialog.querySelector("#sheet");
+  if (!sheet) return location.assign(dialog.dataset.page);
+  if (!dialog.open) dialog.showModal();
+  const wrong = "[aria-invalid=true]:not(fieldset), fieldset[aria-invalid=true] input";
+  const first = [wrong, "[role=alert]:not([hidden])", "[data-focus]"];
+  (first.map((one) => sheet.querySelector(one)).find(Boolean) ?? sheet).focus();
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  const search = document.querySelector("input[type=search]");
+  if (event.key !== "/" || typing || dialog?.open || !search || !plain(event)) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+/* A page that was reached by its fragment begins there, also after a reload. */
+if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.focus();
