@@ -217,6 +217,20 @@ class PayloadEraseOnly(KuraError):
     constraint = "system_event_payload_erase_only"
 
 
+class ReviewOfBlock(KuraError):
+    message = _("A review is about a block that stands, by somebody who works in the practice.")
+    code = "block_review_of_block"
+    status = 409
+    constraint = "block_review_of_block"
+
+
+class ReviewEraseOnly(KuraError):
+    message = _("A review is written once; only its note can be erased.")
+    code = "block_review_erase_only"
+    status = 409
+    constraint = "block_review_erase_only"
+
+
 class EventTime(KuraError):
     message = _("An event lies in the past.")
     code = "event_time"

@@ -140,6 +140,19 @@ GUARDS: Final = (
         each="STATEMENT",
     ),
     Guard(
+        "block_reviews",
+        "block_review_stays",
+        "BEFORE INSERT OR DELETE OR UPDATE",
+        "kura_block_review",
+    ),
+    Guard(
+        "block_reviews",
+        "block_review_kept",
+        "BEFORE TRUNCATE",
+        "kura_block_review",
+        each="STATEMENT",
+    ),
+    Guard(
         "journey_log_notes",
         "journey_log_note_with_move",
         "BEFORE INSERT OR UPDATE",
@@ -193,6 +206,7 @@ SOURCES: Final = (
     JOURNEYS / "template_guards.sql",
     JOURNEYS / "journey_position.sql",
     JOURNEYS / "privileges.sql",
+    JOURNEYS / "block_reviews.sql",
 )
 
 

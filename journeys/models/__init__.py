@@ -3,6 +3,7 @@
 from journeys.models.enrollment import Enrollment
 from journeys.models.event import SystemEventLog, SystemEventPayload
 from journeys.models.log import ActorKind, JourneyLog, JourneyLogNote
+from journeys.models.review import BlockReview
 from journeys.models.template import (
     JourneyStage,
     JourneyTemplate,
@@ -13,6 +14,7 @@ from journeys.models.template import (
 
 __all__ = [
     "ActorKind",
+    "BlockReview",
     "Enrollment",
     "JourneyLog",
     "JourneyLogNote",

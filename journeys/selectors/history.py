@@ -6,14 +6,16 @@ Names are read for all lines at once: templates, people and reasons, however man
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 
 from journeys.event_types import event_type
 from journeys.models.log import ActorKind, JourneyLog
+from journeys.models.review import BlockReview
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, Stage, definitions
 from journeys.vocabulary import ReasonCode
@@ -22,7 +24,10 @@ from kura.accounts.models import User
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryLine:
-    """`from_stage` is None for an enrollment. `actor`: a name, or what kind of cause it was."""
+    """`from_stage` is None for an enrollment. `actor`: a name, or what kind of cause it was.
+
+    `reviews`: who looked at the block that this move set, and kept it; the newest first.
+    """
 
     log: JourneyLog
     journey: str
@@ -32,6 +37,7 @@ class HistoryLine:
     event: str
     reason: str
     note: str
+    reviews: Sequence[BlockReview] = ()
 
 
 def history_of(patient_id: uuid.UUID) -> QuerySet[JourneyLog]:
@@ -45,10 +51,27 @@ def readable(logs: QuerySet[JourneyLog]) -> QuerySet[JourneyLog]:
 
 
 def history_lines(logs: Sequence[JourneyLog]) -> list[HistoryLine]:
-    """Three queries, however many rows."""
+    """Three queries, however many rows. Without reviews: `with_reviews` adds them."""
     known = definitions_by_key({log.journey_key for log in logs})
     people = _names(logs)
     return [_line(log, known.get((log.organization_id, log.journey_key)), people) for log in logs]
+
+
+def with_reviews(lines: Sequence[HistoryLine]) -> list[HistoryLine]:
+    """One query, if there are blocks among the lines."""
+    blocks = [one.log for one in lines if one.to_stage and one.to_stage.is_blocking]
+    found = _reviews(blocks) if blocks else {}
+    return [
+        replace(one, reviews=found.get((one.log.enrollment_id, one.log.seq), ())) for one in lines
+    ]
+
+
+def _reviews(blocks: Iterable[JourneyLog]) -> Mapping[tuple[uuid.UUID, int], list[BlockReview]]:
+    rows = BlockReview.objects.filter(enrollment__in=[log.enrollment_id for log in blocks])
+    found: dict[tuple[uuid.UUID, int], list[BlockReview]] = defaultdict(list)
+    for row in rows.select_related("reviewer"):
+        found[row.enrollment_id, row.seq].append(row)
+    return found
 
 
 def definitions_by_key(keys: Iterable[str]) -> dict[tuple[uuid.UUID, str], Definition]:
