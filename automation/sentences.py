@@ -99,6 +99,11 @@ def _timeout(rule: Definition, told: Mapping[str, str]) -> str:
     return words % told
 
 
+def timeout_hours(rule: Definition) -> str:
+    """The limit of a rule about time, as it is read."""
+    return _number(rule.get("max_hours"))
+
+
 def if_words(rule: Definition, practice: Practice) -> str:
     """All conditions; "" when there are none."""
     tree = rule.get("conditions")

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from journeys import errors
 from journeys.cause import ENROLL, MOVE, UNBLOCK, Cause
 from journeys.fields import guard_field
-from journeys.selectors.definitions import Definition, Move
+from journeys.models.template import StageStatus
+from journeys.selectors.definitions import Definition, Move, Stage
 from journeys.selectors.positions import Position
 from kura.conditions import (
     GroupResult,
@@ -114,6 +116,29 @@ def missing_reason(
 def visible_length(text: str) -> int:
     """Characters that a reader sees: blanks at the ends and invisible ones do not count."""
     return len("".join(c for c in text if c.isprintable()).strip())
+
+
+# --- how far ----------------------------------------------------------------------------------
+
+
+class Leap(StrEnum):
+    """A move that is allowed and still worth a second look by whoever makes it."""
+
+    BACK = "back"
+    OVER = "over"
+
+
+def leap(definition: Definition, from_stage: str, to_stage: str) -> Leap | None:
+    """Backwards, or over stages that lie between. Blocks and cancellations lie beside the way."""
+    way = [code for code, stage in definition.allowed.items() if _is_on_the_way(stage)]
+    if from_stage not in way or to_stage not in way:
+        return None
+    steps = way.index(to_stage) - way.index(from_stage)
+    return Leap.BACK if steps < 0 else Leap.OVER if steps > 1 else None
+
+
+def _is_on_the_way(stage: Stage) -> bool:
+    return not stage.is_blocking and stage.status != StageStatus.CANCELLED
 
 
 # --- where ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
     events.py      the list of events, and the page that answers "why did this happen?"
     decisions.py   the pages that retry, skip, link and replay an event
     forms.py       the forms of these pages
+    outlook.py     what the pages that move one patient tell about rules: why, and what comes next
     runs.py        what rules did, to read
     messages.py    the outbox, to read
     resending.py   the page that sends a message again

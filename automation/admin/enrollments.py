@@ -10,11 +10,14 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from automation.admin.pausing import pause_page, reminders_of, resume_page
+from automation.admin.outlook import RulesOutlook
 from journeys.admin.enrollments import EnrollmentAdmin
 from kura.accounts.tenant_admin import editor_of
 
 
-class EnrollmentWithRemindersAdmin(EnrollmentAdmin):
+class EnrollmentWithRulesAdmin(EnrollmentAdmin):
+    outlook = RulesOutlook()
+
     def get_urls(self) -> list[URLPattern]:
         site, wrap = self.admin_site, self.admin_site.admin_view
         pause, resume = wrap(partial(pause_page, site)), wrap(partial(resume_page, site))

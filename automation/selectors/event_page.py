@@ -194,7 +194,7 @@ def event_page(event: SystemEventLog, sight: Sight) -> EventPage:
         before=_before(event),
         children=trace.followed,
         sees_contents=sight.contents,
-        contents=_told(event, practice) if sight.contents and contents else None,
+        contents=contents_of(event, practice) if sight.contents and contents else None,
         payload=contents.payload if sight.contents and contents else {},
         subject=contents.subject if sight.contents and contents else {},
     )
@@ -220,7 +220,8 @@ def _of_root(event: SystemEventLog) -> QuerySet[SystemEventLog]:
     return caused | SystemEventLog.objects.filter(pk=root)
 
 
-def _told(event: SystemEventLog, practice: Practice) -> list[Told]:
+def contents_of(event: SystemEventLog, practice: Practice) -> list[Told]:
+    """What its payload says of what its type names, in words. The event is of `whole_events()`."""
     payload = event.payload_row.payload
     field_at = practice_fields(event.event_type, event.journey_key or "", practice)
     named = [name for name in event_type(event.event_type).payload if name in payload]

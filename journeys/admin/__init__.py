@@ -5,7 +5,8 @@
     panel.py         the journeys and the history below a patient's contact data
     patients.py      the patient's page with them
     enrollments.py   the list of enrollments, and where the pages below are registered
-    moving.py        the pages that move and unblock one patient
+    moving.py        the pages that move one patient and that review a block
+    outlook.py       what the floor above knows besides: the rule behind a block, what comes next
     enrolling.py     the page that enrolls one patient
     bulk.py          the action that moves many
     logs.py          the journey log, to read

@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
-from journeys.guards import Decision
-from journeys.models.template import Turn
+from journeys.guards import Decision, Leap, leap
+from journeys.models.template import StageStatus, Turn
 from journeys.selectors.definitions import Definition, Stage
 from journeys.selectors.options import Entry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """`words`: the consequence of an allowed target, the reason against an impossible one."""
+    """`words`: the consequence of an allowed target, the reason against an impossible one.
+
+    `ahead`: what happens by itself there. `off_the_way`: impossible, because no arrow leads there.
+    """
 
     value: str
     label: str
     words: str
     allowed: bool = True
     checked: bool = False
+    ahead: Sequence[str] = ()
+    off_the_way: bool = False
+
+    @property
+    def kind(self) -> str:
+        if self.allowed:
+            return "possible"
+        return "off" if self.off_the_way else "missing"
 
 
 def stages(definition: Definition, options: Iterable[Decision], chosen: str) -> list[Choice]:
     """Every other stage, the possible ones first."""
     others = [one for one in options if one.code != "stage_unchanged"]
     made = [_of_stage(definition, one, chosen) for one in others]
-    return sorted(made, key=lambda choice: not choice.allowed)
+    return sorted(made, key=lambda choice: (not choice.allowed, choice.off_the_way))
+
+
+def with_outlook(choices: Iterable[Choice], ahead: Mapping[str, Sequence[str]]) -> list[Choice]:
+    """`ahead`: what happens by itself, by stage."""
+    return [replace(one, ahead=ahead.get(one.value, ())) if one.allowed else one for one in choices]
+
+
+def as_decisions(
+    choices: Iterable[Choice], definition: Definition, blocked_from: str | None
+) -> list[Choice]:
+    """What a therapist decides about a block: go on, go back, end it. Back comes first."""
+    before = definition.stages.get(blocked_from or "")
+    reached = before.position if before else -1
+    made = [
+        replace(one, label=_decision(one, definition, reached)) if one.allowed else one
+        for one in choices
+    ]
+    return sorted(made, key=lambda one: (not one.allowed, one.off_the_way, not one.checked))
+
+
+def _decision(choice: Choice, definition: Definition, reached: int) -> str:
+    stage = definition.allowed[choice.value]
+    if stage.status == StageStatus.CANCELLED:
+        return _("End this journey: “%(stage)s”") % {"stage": stage.label}
+    if stage.is_blocking:
+        return _("Keep it on hold in “%(stage)s”") % {"stage": stage.label}
+    if stage.position <= reached:
+        return _("Unblock and go back to “%(stage)s”") % {"stage": stage.label}
+    return _("Unblock and move on to “%(stage)s”") % {"stage": stage.label}
+
+
+def leaps(definition: Definition, options: Iterable[Decision], from_stage: str) -> dict[str, str]:
+    """What to ask before a move that goes back, or over other stages; by stage."""
+    asked = {
+        Leap.BACK: _("Yes, go back from “%(from)s” to “%(to)s”."),
+        Leap.OVER: _("Yes, go from “%(from)s” straight to “%(to)s” and skip what lies between."),
+    }
+    found = {one.to_stage: leap(definition, from_stage, one.to_stage) for one in options}
+    return {
+        code: asked[kind] % {"from": definition.label(from_stage), "to": definition.label(code)}
+        for code, kind in found.items()
+        if kind is not None
+    }
 
 
 def _of_stage(definition: Definition, option: Decision, chosen: str) -> Choice:
@@ -39,6 +93,7 @@ def _of_stage(definition: Definition, option: Decision, chosen: str) -> Choice:
         words=consequence(stage) if option.allowed else str(option.refusal),
         allowed=option.allowed,
         checked=option.allowed and option.to_stage == chosen,
+        off_the_way=option.code == "transition_not_permitted",
     )
 
 

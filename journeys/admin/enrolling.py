@@ -99,6 +99,7 @@ def _show(
         "title": _("Enroll %(patient)s in a journey") % {"patient": patient},
         "form": form,
         "choices": choices.journeys(entries, form["journey"].value() or ""),
+        "form_url": reverse("admin:patients_patient_enroll", args=[patient.pk]),
         "patient": patient,
         "patient_url": reverse("admin:patients_patient_change", args=[patient.pk]),
     }

@@ -17,6 +17,7 @@ from journeys.admin import badges
 from journeys.admin.bulk import move_selected
 from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
 from journeys.admin.moving import move_page, unblock_page
+from journeys.admin.outlook import Outlook
 from journeys.cause import MOVE
 from journeys.models.enrollment import Enrollment
 from journeys.selectors.definitions import definitions
@@ -33,6 +34,7 @@ def patient_link(patient: Patient | None) -> str:
 
 
 class EnrollmentAdmin(ReadOnlyAdmin):
+    outlook = Outlook()  # what the floor above knows besides
     list_display = ("patient_name", "journey", "stage_badge", "since", "times")
     list_display_links = None
     list_filter = (JourneyFilter, StageFilter, StatusFilter)
@@ -46,8 +48,8 @@ class EnrollmentAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         site, wrap = self.admin_site, self.admin_site.admin_view
-        move = wrap(partial(move_page, site))
-        unblock = wrap(partial(unblock_page, site))
+        move = wrap(partial(move_page, site, self.outlook))
+        unblock = wrap(partial(unblock_page, site, self.outlook))
         own = [
             path("<uuid:enrollment_id>/move/", move, name="journeys_enrollment_move"),
             path("<uuid:enrollment_id>/unblock/", unblock, name="journeys_enrollment_unblock"),

@@ -1,4 +1,5 @@
-"""The pages that move one patient and that lift a block. Real pages, without a line of script.
+"""The pages that move one patient and that review a block. Real pages, which a browser with scripts
+also shows in a dialog.
 
 The page carries the number of the last move it showed. If somebody was faster, it answers 409
 and changes nothing; if that somebody was the same click sent twice, it says that it is done.
@@ -23,15 +24,17 @@ from django.utils.translation import gettext as _
 
 from journeys import errors
 from journeys.admin import choices
-from journeys.admin.forms import MoveForm
+from journeys.admin.forms import KeepForm, MoveForm
+from journeys.admin.outlook import Evidence, Lifted, Outlook
 from journeys.cause import MOVE, UNBLOCK, Cause, by_user
 from journeys.guards import Decision
 from journeys.models.enrollment import Enrollment
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.definitions import Definition, definitions
-from journeys.selectors.history import HistoryLine, history_lines, readable
+from journeys.selectors.history import HistoryLine, history_lines, readable, with_reviews
 from journeys.selectors.options import allowed_transitions, position_of
 from journeys.selectors.positions import Expectation
+from journeys.services.reviews import keep_blocked
 from journeys.services.transitions import return_stage, transition, unblock
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import editor_of
@@ -44,6 +47,7 @@ class Here:
     """One request about one enrollment, and what the page needs to know of it."""
 
     site: AdminSite
+    outlook: Outlook
     request: HttpRequest
     editor: User
     enrollment: Enrollment
@@ -61,11 +65,24 @@ class Here:
     def last_line(self) -> HistoryLine:
         """The move that brought the patient here."""
         logs = readable(JourneyLog.objects.filter(enrollment_id=self.enrollment.pk))
-        return history_lines([logs.get(seq=self.enrollment.seq)])[0]
+        return with_reviews(history_lines([logs.get(seq=self.enrollment.seq)]))[0]
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        return self.outlook.evidence(self.last_line, self.editor)
+
+    @cached_property
+    def lifted(self) -> Lifted:
+        return self.outlook.once_lifted(self.enrollment) if self.unblocking else Lifted()
 
     @property
     def posted(self) -> bool:
         return self.request.method == "POST"
+
+    @property
+    def keeps(self) -> bool:
+        """The decision is that the block stays."""
+        return self.posted and self.unblocking and self.request.POST.get("decision") == "keep"
 
     @property
     def overtaken(self) -> bool:
@@ -81,21 +98,30 @@ class Here:
         return replace(self, enrollment=_load(self.enrollment.pk))
 
 
-def move_page(site: AdminSite, request: HttpRequest, enrollment_id: uuid.UUID) -> HttpResponse:
-    return _page(site, request, enrollment_id, unblocking=False)
+def move_page(
+    site: AdminSite, outlook: Outlook, request: HttpRequest, enrollment_id: uuid.UUID
+) -> HttpResponse:
+    return _page(site, outlook, request, enrollment_id, unblocking=False)
 
 
-def unblock_page(site: AdminSite, request: HttpRequest, enrollment_id: uuid.UUID) -> HttpResponse:
-    return _page(site, request, enrollment_id, unblocking=True)
+def unblock_page(
+    site: AdminSite, outlook: Outlook, request: HttpRequest, enrollment_id: uuid.UUID
+) -> HttpResponse:
+    return _page(site, outlook, request, enrollment_id, unblocking=True)
 
 
 def _page(
-    site: AdminSite, request: HttpRequest, enrollment_id: uuid.UUID, *, unblocking: bool
+    site: AdminSite,
+    outlook: Outlook,
+    request: HttpRequest,
+    enrollment_id: uuid.UUID,
+    *,
+    unblocking: bool,
 ) -> HttpResponse:
     editor = editor_of(request)
     if not editor.has_perm(UNBLOCK if unblocking else MOVE):
         raise PermissionDenied(str(_not_permitted(unblocking)))
-    here = Here(site, request, editor, _load(enrollment_id), unblocking)
+    here = Here(site, outlook, request, editor, _load(enrollment_id), unblocking)
     if here.overtaken:
         return _somebody_was_faster(here)
     if not here.enrollment.is_open:
@@ -104,6 +130,11 @@ def _page(
         page = "move" if unblocking else "unblock"
         return redirect(f"admin:journeys_enrollment_{page}", enrollment_id)
     return _answer(here)
+
+
+def _url(enrollment: Enrollment, *, unblocking: bool) -> str:
+    page = "unblock" if unblocking else "move"
+    return reverse(f"admin:journeys_enrollment_{page}", args=[enrollment.pk])
 
 
 def _not_permitted(unblocking: bool) -> KuraError:
@@ -116,6 +147,8 @@ def _load(enrollment_id: uuid.UUID) -> Enrollment:
 
 
 def _answer(here: Here) -> HttpResponse:
+    if here.keeps:
+        return _keep(here)
     form = _form(here)
     if not (here.posted and form.is_valid()):
         return _show(here, form)
@@ -132,13 +165,42 @@ def _answer(here: Here) -> HttpResponse:
     return _show(here, form)
 
 
+def _keep(here: Here) -> HttpResponse:
+    given = KeepForm(here.request.POST)
+    if not given.is_valid():
+        return _show(here, _form(here))
+    try:
+        keep_blocked(
+            patient_id=here.enrollment.patient_id,
+            journey_key=here.enrollment.journey_key,
+            reviewer=here.editor,
+            note=given.cleaned_data["reason"],
+            expected=_expected(here, given.cleaned_data),
+            now=timezone.now(),
+        )
+    except errors.StageMoved:
+        return _somebody_was_faster(here.fresh())
+    words = _("The block of %(patient)s stays. Your review is in the history.")
+    messages.success(here.request, words % {"patient": here.enrollment.patient})
+    return redirect(_card_url(here))
+
+
+def _expected(here: Here, given: dict[str, Any]) -> Expectation:
+    return Expectation(seq=given["expected_seq"], enrollment_id=here.enrollment.pk)
+
+
 def _form(here: Here) -> MoveForm:
     return MoveForm(
         here.request.POST if here.posted else None,
         options=here.options,
+        leaps={} if here.unblocking else _leaps(here),
         unblocking=here.unblocking,
         initial={"expected_seq": here.enrollment.seq, "to_stage": _suggested(here)},
     )
+
+
+def _leaps(here: Here) -> dict[str, str]:
+    return choices.leaps(here.definition, here.options, here.enrollment.stage)
 
 
 def _suggested(here: Here) -> str:
@@ -159,7 +221,7 @@ def _move(here: Here, given: dict[str, Any]) -> None:
         to_stage=given["to_stage"],
         cause=cause_of(here.editor, given),
         changed_at=given["changed_at"],
-        expected=Expectation(seq=given["expected_seq"], enrollment_id=here.enrollment.pk),
+        expected=_expected(here, given),
     )
 
 
@@ -180,23 +242,34 @@ def cause_of(editor: User, given: dict[str, Any]) -> Cause:
 def _show(here: Here, form: MoveForm) -> HttpResponse:
     name = str(here.enrollment.patient)
     title = _("Review the block: %(patient)s") if here.unblocking else _("Move %(patient)s")
-    chosen = form["to_stage"].value() or ""
     context = {
         "title": title % {"patient": name},
         "form": form,
-        "choices": choices.stages(here.definition, here.options, chosen),
+        "form_url": _url(here.enrollment, unblocking=here.unblocking),
+        "choices": _choices(here, form["to_stage"].value() or ""),
         "stage": here.definition.stages.get(here.enrollment.stage),
         "line": here.last_line,
+        "evidence": here.evidence,
+        "lifted": here.lifted,
         "unblocking": here.unblocking,
     }
     return _render(here, "kura/move.html", context)
+
+
+def _choices(here: Here, chosen: str) -> list[choices.Choice]:
+    made = choices.stages(here.definition, here.options, chosen)
+    possible = [one.value for one in made if one.allowed]
+    made = choices.with_outlook(made, here.outlook.on_arrival(here.enrollment, possible))
+    if here.unblocking:
+        return choices.as_decisions(made, here.definition, here.enrollment.blocked_from)
+    return made
 
 
 def _done(here: Here, to_stage: str) -> HttpResponse:
     words = _("%(patient)s is now in “%(stage)s”.")
     stage = here.definition.label(to_stage)
     messages.success(here.request, words % {"patient": here.enrollment.patient, "stage": stage})
-    return redirect(f"{_patient_url(here)}#journey-{here.enrollment.pk}")
+    return redirect(_card_url(here))
 
 
 def _somebody_was_faster(here: Here) -> HttpResponse:
@@ -231,7 +304,9 @@ def _conflict(here: Here, sentence: str) -> HttpResponse:
         "title": _("Nothing was changed"),
         "sentence": sentence,
         "typed": here.request.POST.get("reason", ""),
-        "again": here.enrollment.is_open,
+        "again": _url(here.enrollment, unblocking=here.enrollment.is_blocked)
+        if here.enrollment.is_open
+        else "",
     }
     return _render(here, "kura/conflict.html", context, status=409)
 
@@ -245,6 +320,11 @@ def _render(here: Here, template: str, context: dict[str, Any], status: int = 20
     }
     everything = {**here.site.each_context(here.request), **common, **context}
     return render(here.request, template, everything, status=status)
+
+
+def _card_url(here: Here) -> str:
+    """The journey's heading on the patient's page: the reader goes on there."""
+    return f"{_patient_url(here)}#journey-{here.enrollment.pk}"
 
 
 def _patient_url(here: Here) -> str:

@@ -13,7 +13,7 @@ from journeys.cause import MOVE, UNBLOCK
 from journeys.guards import Decision
 from journeys.models.enrollment import Enrollment
 from journeys.selectors.definitions import Definition, Stage, definitions
-from journeys.selectors.history import HistoryLine, history_lines, history_of
+from journeys.selectors.history import HistoryLine, history_lines, history_of, with_reviews
 from journeys.selectors.options import allowed_transitions_of, newest_by_key
 from kura.accounts.models import User
 from patients.models import Patient
@@ -94,4 +94,4 @@ class History:
 
 def history(patient: Patient) -> History:
     logs = list(history_of(patient.pk)[: SHOWN_LINES + 1])
-    return History(history_lines(logs[:SHOWN_LINES]), more=len(logs) > SHOWN_LINES)
+    return History(with_reviews(history_lines(logs[:SHOWN_LINES])), more=len(logs) > SHOWN_LINES)

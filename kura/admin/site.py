@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from automation.admin.enrollments import EnrollmentWithRemindersAdmin
+from automation.admin.enrollments import EnrollmentWithRulesAdmin
 from automation.admin import monitor
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
@@ -108,7 +108,7 @@ def in_order(apps: list[Any]) -> list[Any]:
 site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
 site.register(Patient, PatientWithRemindersAdmin)
-site.register(Enrollment, EnrollmentWithRemindersAdmin)
+site.register(Enrollment, EnrollmentWithRulesAdmin)
 site.register(JourneyLog, JourneyLogAdmin)
 site.register(SystemEventLog, EventAdmin)
 site.register(StaffTask, TaskAdmin)

@@ -92,6 +92,37 @@ def test_a_move_that_needs_a_reason_says_so_next_to_the_field(client, ours):
     assert "al menos 10 caracteres" in page
 
 
+@pytest.mark.parametrize("confirmed", ["", "CONFIRMED"])
+def test_going_back_asks_first_and_an_answer_about_another_stage_does_not_count(
+    client, ours, confirmed
+):
+    back = {"to_stage": "AWAITING_SCREENING", "expected_seq": 2, "reason": LONG}
+
+    asked = client.post(move_url(ours.enrollment), {**back, "confirmed": confirmed})
+    page = asked.content.decode()
+    standing = stage_of(ours.enrollment)
+    client.post(move_url(ours.enrollment), {**back, "confirmed": "AWAITING_SCREENING"})
+
+    assert "Sí, volver de «Pendiente de pago» a «Cuestionario enviado»." in page
+    assert LONG in page
+    assert standing == "AWAITING_PAYMENT"
+    assert stage_of(ours.enrollment) == "AWAITING_SCREENING"
+
+
+def test_a_link_over_stages_asks_at_once_and_a_step_or_a_block_does_not(client, ours):
+    template = people.journey(ours.organization, "yoga", "Yoga", moves=())
+    enrollment = people.enrolled(ours.patient, template)
+
+    pages = {
+        code: client.get(f"{move_url(enrollment)}?to={code}").content.decode()
+        for code in ("CONFIRMED", "AWAITING_PAYMENT", "BLOCKED")
+    }
+
+    asked = [code for code, page in pages.items() if 'name="confirmed"' in page]
+    assert asked == ["CONFIRMED"]
+    assert "saltar lo que hay en medio" in pages["CONFIRMED"]
+
+
 def test_back_dated_move_keeps_its_time_and_refuses_the_future(client, ours):
     later = (timezone.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
     fields = {"to_stage": "BLOCKED", "expected_seq": 2}
@@ -178,8 +209,9 @@ def test_stale_contact_form_saves_the_data_and_leaves_stage_and_log(client, ours
     opened = {name: form[name].value() or "" for name in form.fields}
     client.post(
         move_url(ours.enrollment),
-        {"to_stage": "AWAITING_SCREENING", "expected_seq": 2, "reason": LONG},
-    )
+        {"to_stage": "AWAITING_SCREENING", "confirmed": "AWAITING_SCREENING",
+         "expected_seq": 2, "reason": LONG},
+    )  # fmt: skip
 
     response = client.post(url, {**opened, "phone": "+34 600 000 000"})
 
