@@ -56,6 +56,12 @@ class JourneyBlocked(KuraError):
     status = 409
 
 
+class ReviewedOneByOne(KuraError):
+    message = _("Blocked in “{from_label}”: a block is reviewed on its own page, one by one.")
+    code = "reviewed_one_by_one"
+    status = 409
+
+
 class UnblockNeedsPerson(KuraError):
     message = _(
         "Lifting a block needs a person of this practice who is active, and a reason. "

@@ -8,7 +8,7 @@
     moving.py        the pages that move one patient and that review a block
     outlook.py       what the floor above knows besides: the rule behind a block, what comes next
     enrolling.py     the page that enrolls one patient
-    bulk.py          the action that moves many
+    bulk.py          many at once: who would move and who not, then doing it
     logs.py          the journey log, to read
     templates.py     the templates
     forms.py         the forms of these pages

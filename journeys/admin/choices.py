@@ -97,14 +97,6 @@ def _of_stage(definition: Definition, option: Decision, chosen: str) -> Choice:
     )
 
 
-def all_stages(definition: Definition, chosen: str) -> list[Choice]:
-    """Every stage, for many patients at once."""
-    return [
-        Choice(value=code, label=stage.label, words=consequence(stage), checked=code == chosen)
-        for code, stage in definition.allowed.items()
-    ]
-
-
 def journeys(entries: Iterable[Entry], chosen: str) -> list[Choice]:
     """Every active journey, the possible ones first."""
     made = [_of_entry(entry, chosen) for entry in entries]

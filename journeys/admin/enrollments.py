@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from journeys.admin import badges
-from journeys.admin.bulk import move_selected
+from journeys.admin.bulk import enrollments_selected
 from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
 from journeys.admin.moving import move_page, unblock_page
 from journeys.admin.outlook import Outlook
@@ -61,7 +61,7 @@ class EnrollmentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Move to another stage…"), permissions=["move"])
     def move(self, request: HttpRequest, queryset: QuerySet[Enrollment]) -> HttpResponse | None:
-        return move_selected(self.admin_site, request, queryset)
+        return enrollments_selected(self.admin_site, request, queryset)
 
     def get_search_results(
         self,

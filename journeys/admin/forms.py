@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from journeys.errors import TimeOrder
 from journeys.guards import MINIMUM_REASON, Decision, visible_length
-from journeys.selectors.definitions import Definition
 from journeys.selectors.options import Entry
 from journeys.vocabulary import ReasonCode
 
@@ -102,17 +103,25 @@ class KeepForm(forms.Form):
     expected_seq = forms.IntegerField(min_value=0)
 
 
-class BulkMoveForm(CauseForm):
-    """Many patients to one stage; who may go there is decided for each."""
+class BulkForm(CauseForm):
+    """Many patients to one stage of a journey, or into a journey. `targets`: offered by value."""
 
-    to_stage = forms.ChoiceField(label=_("Where to"), widget=forms.RadioSelect)
-    field_order = ("to_stage", "reason_code", "reason", "changed_at")
+    target = forms.ChoiceField(label=_("Where to"))
+    field_order = ("target", "reason_code", "reason", "changed_at")
 
-    def __init__(self, *args: Any, definition: Definition, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, targets: Sequence[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        target = self.fields["to_stage"]
-        target.choices = [(code, stage.label) for code, stage in definition.allowed.items()]  # type: ignore[attr-defined]
-        target.error_messages["required"] = _("Choose a stage.")
+        field = self.fields["target"]
+        field.choices = [("", _("Choose…")), *targets]  # type: ignore[attr-defined]
+        field.error_messages["required"] = _("Choose where they go.")
+        field.error_messages["invalid_choice"] = _("This is not possible any more. Choose again.")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        when = cleaned.get("changed_at")
+        if when and when > timezone.now():
+            self.add_error("changed_at", str(TimeOrder()))
+        return cleaned
 
 
 class EnrollForm(CauseForm):

@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from journeys.admin import badges
+from journeys.admin.bulk import ENROLLING, MOVING, VERBS, bulk_page, patients_selected
 from journeys.admin.enrolling import enroll_page
 from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
 from journeys.admin.panel import cards, history
-from journeys.cause import ENROLL
+from journeys.cause import ENROLL, MOVE
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import StageStatus
 from journeys.selectors.definitions import definitions
@@ -32,6 +34,7 @@ class PatientWithJourneysAdmin(PatientAdmin):
     list_display = ["full_name", "journeys", "therapist"]
     list_filter = (JourneyFilter, StageFilter, StatusFilter, TherapistFilter)
     change_form_template = "kura/patient.html"
+    actions = ("move", "enroll")
 
     @admin.display(description=_("journeys"))
     def journeys(self, patient: Patient) -> str:
@@ -48,7 +51,32 @@ class PatientWithJourneysAdmin(PatientAdmin):
     def get_urls(self) -> list[URLPattern]:
         enroll = self.admin_site.admin_view(partial(enroll_page, self.admin_site))
         own = path("<uuid:patient_id>/enroll/", enroll, name="patients_patient_enroll")
-        return [own, *super().get_urls()]
+        return [own, *self._bulk_urls(), *super().get_urls()]
+
+    def _bulk_urls(self) -> list[URLPattern]:
+        site, wrap = self.admin_site, self.admin_site.admin_view
+        return [
+            path(
+                f"bulk/{verb.name}/",
+                wrap(partial(bulk_page, site, verb)),
+                name=f"patients_patient_bulk_{verb.name}",
+            )
+            for verb in VERBS
+        ]
+
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        return editor_of(request).has_perm(MOVE)
+
+    def has_enroll_permission(self, request: HttpRequest) -> bool:
+        return editor_of(request).has_perm(ENROLL)
+
+    @admin.action(description=_("Move to another stage…"), permissions=["move"])
+    def move(self, request: HttpRequest, queryset: QuerySet[Patient]) -> HttpResponse | None:
+        return patients_selected(self.admin_site, MOVING, request, queryset)
+
+    @admin.action(description=_("Enroll in a journey…"), permissions=["enroll"])
+    def enroll(self, request: HttpRequest, queryset: QuerySet[Patient]) -> HttpResponse | None:
+        return patients_selected(self.admin_site, ENROLLING, request, queryset)
 
     def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         editor = editor_of(request)

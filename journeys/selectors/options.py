@@ -125,7 +125,7 @@ def newest_by_key(enrollments: Iterable[Enrollment]) -> dict[str, Enrollment]:
 def _entry(
     definition: Definition, newest: Enrollment | None, patient: Patient, user: User
 ) -> Entry:
-    position = position_of(newest) if newest else _nowhere(patient, definition)
+    position = position_of(newest) if newest else nowhere(patient, definition)
     target = definition.initial_stage
     asked = asked_for(definition, position, target)
     facts: Facts = {}
@@ -135,7 +135,8 @@ def _entry(
     return Entry(definition, decision, newest.number if newest else 0)
 
 
-def _nowhere(patient: Patient, definition: Definition) -> Position:
+def nowhere(patient: Patient, definition: Definition) -> Position:
+    """The position of somebody who never was in this journey."""
     return Position(
         patient_id=patient.pk,
         organization_id=patient.organization_id,

@@ -7,10 +7,11 @@ move are appended in one statement. Who may not is told why; the others are not 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Final, Literal
 
 from django.db import transaction
@@ -18,11 +19,11 @@ from django.utils import timezone
 
 from journeys import errors
 from journeys.cause import Cause
-from journeys.guards import asked_for, decide_entry, decide_move, missing_reason
+from journeys.guards import asked_for
 from journeys.models.log import JourneyLog
-from journeys.selectors.definitions import Definition
 from journeys.selectors.facts import Facts, facts_of
-from journeys.selectors.positions import Position, locked_positions
+from journeys.selectors.positions import ANYWHERE, Expectation, Position, locked_positions
+from journeys.selectors.prospects import Order, refusal_of
 from journeys.services import door
 from journeys.services.transitions import definition_at
 from kura.errors import KuraError
@@ -40,20 +41,6 @@ class BulkResult:
     refusal: KuraError | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Order:
-    """What is asked for every patient. `to_stage` None: the template's initial stage."""
-
-    journey_key: str
-    to_stage: str | None
-    cause: Cause
-    changed_at: datetime | None
-    entering: bool
-
-    def target(self, definition: Definition) -> str:
-        return self.to_stage or definition.initial_stage
-
-
 def transition_many(
     *,
     patient_ids: Sequence[uuid.UUID],
@@ -61,18 +48,21 @@ def transition_many(
     to_stage: str,
     cause: Cause,
     changed_at: datetime | None = None,
+    expected: Mapping[uuid.UUID, Expectation] = MappingProxyType({}),
 ) -> list[BulkResult]:
     """Move these patients, each one who may. Nobody is enrolled: use `enroll_many` for that.
 
+    `expected`: what the caller saw of each; whoever moved since then stays (StageMoved).
     Results in the order of `patient_ids`, one for each different id. Chunks of 1,000 patients
     commit on their own. Only UnknownJourney is raised: it is about all of them.
     """
-    order = _Order(
+    order = Order(
         journey_key=journey_key,
         to_stage=to_stage,
         cause=cause,
         changed_at=changed_at,
         entering=False,
+        expected=expected,
     )
     return _in_chunks(patient_ids, order)
 
@@ -86,7 +76,7 @@ def enroll_many(
     changed_at: datetime | None = None,
 ) -> list[BulkResult]:
     """Enroll these patients, each one who may, in `to_stage` or the initial stage."""
-    order = _Order(
+    order = Order(
         journey_key=journey_key,
         to_stage=to_stage,
         cause=cause,
@@ -96,7 +86,7 @@ def enroll_many(
     return _in_chunks(patient_ids, order)
 
 
-def _in_chunks(patient_ids: Sequence[uuid.UUID], order: _Order) -> list[BulkResult]:
+def _in_chunks(patient_ids: Sequence[uuid.UUID], order: Order) -> list[BulkResult]:
     asked = iter(dict.fromkeys(patient_ids))
     results: list[BulkResult] = []
     while chunk := list(islice(asked, CHUNK)):
@@ -105,7 +95,7 @@ def _in_chunks(patient_ids: Sequence[uuid.UUID], order: _Order) -> list[BulkResu
     return results
 
 
-def _chunk(patient_ids: Sequence[uuid.UUID], order: _Order) -> list[BulkResult]:
+def _chunk(patient_ids: Sequence[uuid.UUID], order: Order) -> list[BulkResult]:
     positions = locked_positions(patient_ids, order.journey_key)
     decided = _decided(positions, order)
     found = {result.patient_id: result for result in decided}
@@ -117,17 +107,26 @@ def _unknown(patient_id: uuid.UUID) -> BulkResult:
     return BulkResult(patient_id, "refused", refusal=refusal)
 
 
-def _decided(positions: Sequence[Position], order: _Order) -> list[BulkResult]:
+def _decided(positions: Sequence[Position], order: Order) -> list[BulkResult]:
     facts = _facts(positions, order)
     results, steps = [], []
     for position in positions:
         definition = definition_at(position, order.journey_key)
-        refusal = _refusal(definition, position, order, facts.get(position.patient_id, {}))
+        seen = facts.get(position.patient_id, {})
+        refusal = _overtaken(position, order) or refusal_of(definition, position, order, seen)
         if refusal is None:
             steps.append(door.Step(position, order.target(definition)))
         else:
             results.append(_not_moved(position.patient_id, refusal))
     return results + _moved(steps, order)
+
+
+def _overtaken(position: Position, order: Order) -> errors.StageMoved | None:
+    try:
+        order.expected.get(position.patient_id, ANYWHERE).check(position)
+    except errors.StageMoved as refusal:
+        return refusal
+    return None
 
 
 def _not_moved(patient_id: uuid.UUID, refusal: KuraError) -> BulkResult:
@@ -136,7 +135,7 @@ def _not_moved(patient_id: uuid.UUID, refusal: KuraError) -> BulkResult:
     return BulkResult(patient_id, "refused", refusal=refusal)
 
 
-def _moved(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
+def _moved(steps: Sequence[door.Step], order: Order) -> list[BulkResult]:
     """All in one statement; if the database refuses one of them, each on its own."""
     if not steps:
         return []
@@ -150,28 +149,14 @@ def _moved(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
     return [result for step in steps for result in _moved([step], order)]
 
 
-def _appended(steps: Sequence[door.Step], order: _Order) -> list[BulkResult]:
+def _appended(steps: Sequence[door.Step], order: Order) -> list[BulkResult]:
     logs = door.append(
         steps, journey_key=order.journey_key, cause=order.cause, changed_at=order.changed_at
     )
     return [BulkResult(log.patient_id, "moved", log=log) for log in logs]
 
 
-def _refusal(
-    definition: Definition, position: Position, order: _Order, facts: Facts
-) -> KuraError | None:
-    if position.enrollment_id is None and not order.entering:
-        return errors.NotEnrolled(journey=definition.name, journey_key=definition.key)
-    if order.changed_at and position.entered_at and order.changed_at < position.entered_at:
-        return errors.TimeOrder()
-    decide = decide_entry if order.entering else decide_move
-    decision = decide(definition, position, order.target(definition), order.cause, facts)
-    return decision.refusal or missing_reason(
-        decision, order.cause, leaving_block=position.is_blocked
-    )
-
-
-def _facts(positions: Sequence[Position], order: _Order) -> dict[uuid.UUID, Facts]:
+def _facts(positions: Sequence[Position], order: Order) -> dict[uuid.UUID, Facts]:
     asked: set[str] = set()
     for position in positions:
         definition = definition_at(position, order.journey_key)

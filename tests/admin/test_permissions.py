@@ -28,6 +28,8 @@ TABLE = {
     "patients_patient_delete": (LOGIN, NO, NO, NO, NO),
     "patients_patient_history": (LOGIN, OK, OK, OK, GONE),
     "patients_patient_enroll": (LOGIN, NO, OK, OK, GONE),
+    "patients_patient_bulk_move": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
+    "patients_patient_bulk_enroll": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
     "journeys_enrollment_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_enrollment_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_enrollment_add": (LOGIN, NO, NO, NO, NO),

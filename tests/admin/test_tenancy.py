@@ -57,12 +57,16 @@ def test_a_foreign_therapist_cannot_be_assigned(ours, theirs):
     assert "therapist" in response.context["adminform"].form.errors
 
 
-def test_a_bulk_move_never_reaches_another_practice(ours, theirs):
-    selected = {"action": "move", "_selected_action": [str(theirs.enrollment.pk)], "apply": "1",
-                "to_stage": "AWAITING_SCREENING", "reason": "una razón muy larga"}  # fmt: skip
+@pytest.mark.parametrize("step", ["preview", "apply"])
+def test_a_bulk_move_never_reaches_another_practice(ours, theirs, step):
+    foreign = str(theirs.patient.pk)
+    selected = {"step": step, "patient": [foreign, str(ours.patient.pk)],
+                "seen": f"{foreign}:{theirs.enrollment.pk}:2", "reason": "una razón muy larga",
+                "target": f"{theirs.template.pk}/AWAITING_SCREENING"}  # fmt: skip
 
-    logged_in(ours.manager).post(reverse("admin:journeys_enrollment_changelist"), selected)
+    page = logged_in(ours.manager).post(reverse("admin:patients_patient_bulk_move"), selected)
 
+    assert "FOREIGN" not in page.content.decode()
     assert len(logs_of(theirs.enrollment)) == 2
 
 

@@ -115,7 +115,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     page.wait_for_selector(".banner[role=alert]")
     problems["monitor: late"] = violations(page)
     page.goto(unblock)
-    page.click(".submit-row input")
+    page.click("#sheet .submit-row input")
     problems["unblock with errors"] = violations(page)
     page.goto(reverse("admin:patients_patient_add"))
     page.click("input[name=_save]")
@@ -124,13 +124,19 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     page.locator("input[name=expected_seq]").evaluate("field => field.value = 1")
     page.click(".submit-row input")
     problems["conflict"] = violations(page)
-    page.goto(reverse("admin:journeys_enrollment_changelist"))
-    page.check("input[name=_selected_action] >> nth=0")
+    page.goto(reverse("admin:patients_patient_changelist"))
+    for chosen in page.locator("input[name=_selected_action]").all():
+        chosen.check()
     page.select_option("select[name=action]", "move")
     page.click(".actions button[name=index]")
     problems["many"] = violations(page)
-    page.check("#choice-1")
-    page.click(".submit-row input")
+    page.click("button[value=preview]")
+    problems["many: with errors"] = violations(page)
+    page.select_option("#id_target", label="Cuestionario enviado")
+    page.fill("#id_reason", "Se reorganiza el grupo")
+    page.click("button[value=preview]")
+    problems["many: preview"] = violations(page)
+    page.click("button[value=apply]")
     problems["many: result"] = violations(page)
 
     decided = [f"journeys_systemeventlog_{verb}" for verb in ("retry", "skip", "replay")]
@@ -148,7 +154,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     problems["decision: conflict"] = violations(page)
 
     assert problems == {name: [] for name in problems}
-    assert len(problems) == 12
+    assert len(problems) == 14
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
