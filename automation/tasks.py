@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.utils import timezone
 from django_q.models import Task
@@ -22,6 +23,7 @@ from automation.models.heartbeat import SWEEP
 from automation.services import heartbeats, stage_timers
 from kura import tenancy
 from kura.api import memory
+from kura.accounts.lockout import forget_failures
 from kura.errors import constraint_of
 
 logger = logging.getLogger(__name__)
@@ -120,12 +122,15 @@ def check_stale_journeys(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell
 
 @task
 def tidy() -> int:
-    """Each hour: django-q2 keeps failures for ever, a killed cluster its sign of life, and the
-    HTTP edge its answers.
+    """Each hour: what django-q2, a killed cluster, a wrong password, a log-in and the HTTP edge
+    leave behind.
     """
-    heartbeats.forget_lost(now=timezone.now())
+    now = timezone.now()
+    heartbeats.forget_lost(now=now)
     stage_timers.forget_ended()
-    memory.forget_old(now=timezone.now())
+    memory.forget_old(now=now)
+    forget_failures(now=now)
+    Session.objects.filter(expire_date__lt=now).delete()
     kept = Task.objects.order_by("-stopped").values("pk")[:FAILURES_KEPT]
     removed, _ = Task.objects.exclude(pk__in=kept).delete()
     return int(removed)

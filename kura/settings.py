@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",
+    "axes",
     "django_q",
     "corsheaders",
     "drf_spectacular",
@@ -66,10 +67,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "kura.accounts.sessions.SessionEndMiddleware",
     "kura.accounts.middleware.OwnOrganizationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "kura.admin.htmx.TellRedirectsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers instead of the log-in page
 ]
 
 ROOT_URLCONF = "kura.urls"
@@ -117,6 +120,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: whoever has to wait is not even compared
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", default=5)  # of one name from one address
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_COOL_OFF_MINUTES", default=15))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says when, and it stays true
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "kura.accounts.lockout.name_of"
+AXES_CLIENT_IP_CALLABLE = "kura.accounts.lockout.address_of"
+AXES_CLIENT_STR_CALLABLE = "kura.accounts.lockout.words_for_log"
+AXES_LOCKOUT_CALLABLE = "kura.admin.door.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "email", "csrfmiddlewaretoken", "next"]
+AXES_DISABLE_ACCESS_LOG = True  # who logged in from where is nothing that is needed
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # --- language and time ------------------------------------------------------------------------
 LANGUAGE_CODE = "es"
@@ -142,9 +162,8 @@ WHITENOISE_USE_FINDERS = DEBUG or DEMO
 # --- security ---------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not (DEBUG or DEMO))
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak plain HTTP inside the host
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
-)
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG or DEMO else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
 SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
@@ -152,6 +171,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (DEBUG or DEMO)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)  # seconds; a working day
+SESSION_IDLE_AGE = env.int("SESSION_IDLE_AGE", default=3600)  # seconds without a request
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -274,6 +294,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     # A line for each task would be three for each event, in the web process too.
-    "loggers": {"django-q": {"level": "WARNING"}},
+    # axes tells of each log-in; what counts are the failures, and it names nobody (lockout.py).
+    "loggers": {"django-q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -15,7 +15,7 @@ READ = ["journeys.blockreview.view_blockreview"]
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("journeys", "0004_event_subject"),
+        ("journeys", "0005_stage_help_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,3 +8,6 @@ class AccountsConfig(AppConfig):
     name = "kura.accounts"
     label = "accounts"
     verbose_name = _("Practice and team")
+
+    def ready(self) -> None:
+        from kura.accounts import sessions  # noqa: F401, PLC0415  listens to log-ins

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +32,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import Language, Organization, User
+from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
 from patients.models import Patient
 
@@ -40,6 +43,9 @@ PAGES = {
     "journeys": ("Enrollment", "JourneyLog", "JourneyTemplate"),
     "automation": ("Monitor", "SystemEventLog", "Message", "RuleRun", "AutomationRule"),
 }
+
+
+_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 class KuraAdminSite(AdminSite):
@@ -57,6 +63,18 @@ class KuraAdminSite(AdminSite):
             path("automation/monitor/", look, name=monitor.NAME),
             *super().get_urls(),
         ]
+
+    def admin_view(self, view: _View, cacheable: bool = False) -> _View:
+        """Nobody is sent to the log-in without being told what became of what they sent."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(view)
+        def at_the_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if self.has_permission(request) or request.path == reverse("admin:logout"):
+                return inner(request, *args, **kwargs)
+            return to_login(request)
+
+        return cast("_View", at_the_door)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         organization = getattr(request.user, "organization", None)
@@ -81,9 +99,12 @@ class KuraAdminSite(AdminSite):
         """In the language of the cookie or in Spanish, whatever the browser prefers."""
         language = language_before_login(request)
         with translation.override(language):
-            response = super().login(request, extra_context)
+            extra = {"notices": notices(request)} | (extra_context or {})
+            response = super().login(request, extra)
             if isinstance(response, TemplateResponse):
                 response.render()
+            elif request.method == "POST":
+                remind_of_unsent(request)
         response.headers["Content-Language"] = language
         return response
 

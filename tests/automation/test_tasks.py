@@ -7,6 +7,8 @@ import time
 from datetime import timedelta
 
 import pytest
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError
 from django.utils import timezone
 from django_q.conf import Conf
@@ -131,6 +133,20 @@ def test_tidy_bounds_what_django_q_would_keep_for_ever(db, monkeypatch):
     assert not Heartbeat.objects.filter(name="cluster:lost:1").exists()
     assert Heartbeat.objects.filter(name="cluster:here:1").exists()
     assert not OrmQ.objects.exists()
+
+
+def test_tidy_forgets_wrong_passwords_and_log_ins_that_are_over(db, settings):
+    now = timezone.now()
+    for name, ago in (("old", settings.AXES_COOLOFF_TIME * 2), ("new", timedelta(0))):
+        attempt = AccessAttempt.objects.create(username=name, failures_since_start=5)
+        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=now - ago)
+        ends = now + timedelta(hours=-1 if name == "old" else 1)
+        Session.objects.create(session_key=name, session_data="x", expire_date=ends)
+
+    tasks.tidy()
+
+    assert list(AccessAttempt.objects.values_list("username", flat=True)) == ["new"]
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
 
 
 def test_no_row_is_kept_for_a_task_that_went_well():
