@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from kura.accounts.models import Language, User
+from kura.accounts.models import Language, Theme, User
 from kura.accounts.roles import MANAGER, ROLES, THERAPIST, VIEWER
 
 ROLE_NAMES: Final[dict[str, Promise]] = {
@@ -34,3 +34,9 @@ def speak(*, user: User, language: Language) -> None:
     """Show this person everything in another language from now on."""
     user.language = language.value  # a header takes nothing but str
     user.save(update_fields=["language"])
+
+
+def show_in(*, user: User, theme: Theme) -> None:
+    """Light, dark or as the device, for this person on every device."""
+    user.theme = theme.value
+    user.save(update_fields=["theme"])

@@ -20,22 +20,23 @@ def choose_language(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest()
     if isinstance(request.user, User):
         speak(user=request.user, language=Language(asked))
-    response = redirect(_back(request))
+    return back_with(request, settings.LANGUAGE_COOKIE_NAME, asked)
+
+
+def back_with(request: HttpRequest, cookie: str, value: str) -> HttpResponse:
+    """To the page that asked, if it is one of ours, with a cookie for a year."""
+    wanted = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    response = redirect(wanted if ours else "admin:index")
     response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        asked,
+        cookie,
+        value,
         max_age=365 * 24 * 3600,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
     )
     return response
-
-
-def _back(request: HttpRequest) -> str:
-    wanted = request.POST.get("next", "")
-    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if ours else "admin:index"
 
 
 def language_before_login(request: HttpRequest) -> str:

@@ -34,6 +34,7 @@ from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import Language, Organization, User
 from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
+from kura.admin.theme import choose_theme, theme_of
 from patients.models import Patient
 
 # The column of pages: what people work with comes first, each under the heading of its group.
@@ -57,12 +58,10 @@ class KuraAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         language = path("language/", choose_language, name="language")
+        theme = path("theme/", choose_theme, name="theme")
         look = self.admin_view(partial(monitor.look, self))
-        return [
-            language,
-            path("automation/monitor/", look, name=monitor.NAME),
-            *super().get_urls(),
-        ]
+        shown = path("automation/monitor/", look, name=monitor.NAME)
+        return [language, theme, shown, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""
@@ -83,6 +82,7 @@ class KuraAdminSite(AdminSite):
             "organization": organization,
             "languages": [(code, code.upper(), label) for code, label in Language.choices],
             "is_demo": settings.DEMO,
+            **theme_of(request),
         }
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

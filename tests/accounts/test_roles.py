@@ -36,6 +36,7 @@ MOVES = {
     "journeys.enroll_patient",
     "journeys.unblock_enrollment",
     "accounts.view_user",
+    "accounts.export_records",
     "automation.decide_event",
     "automation.resend_message",
     "journeys.view_systemeventpayload",

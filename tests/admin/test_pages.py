@@ -157,6 +157,43 @@ def test_language_leads_only_to_our_own_pages(ours):
     assert Client().post(reverse("admin:language"), {"language": "xx"}).status_code == 400
 
 
+@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+def test_the_theme_stands_in_the_first_tag_and_stays_with_the_person(ours, theme):
+    here = reverse("admin:patients_patient_changelist")
+
+    response = logged_in(ours.viewer).post(reverse("admin:theme"), {"theme": theme, "next": here})
+    elsewhere = logged_in(User.objects.get(pk=ours.viewer.pk))
+
+    assert response["Location"] == here
+    for url in (here, "/admin/nothing/"):
+        first = re.search(r"<html[^>]*>", elsewhere.get(url).content.decode())
+        assert f'data-theme="{theme}"' in first[0], url
+
+
+def test_the_theme_of_nobody_is_a_cookie(db):
+    client = Client()
+    client.post(reverse("admin:theme"), {"theme": "dark"})
+
+    page = client.get(reverse("admin:login")).content.decode()
+
+    assert 'data-theme="dark"' in page
+    assert client.post(reverse("admin:theme"), {"theme": "pink"}).status_code == 400
+    client.cookies["kura_theme"] = '"><script>'
+    assert 'data-theme="auto"' in client.get(reverse("admin:login")).content.decode()
+
+
+def test_the_button_leads_round_all_themes(ours):
+    client = logged_in(ours.viewer)
+    here = reverse("admin:index")
+
+    seen = []
+    for _ in range(3):
+        seen.append(client.get(here).context["theme"])
+        client.post(reverse("admin:theme"), {"theme": client.get(here).context["next_theme"]})
+
+    assert seen == ["auto", "light", "dark"]
+
+
 @pytest.mark.parametrize(
     ("language", "words"), [("es", "Página no encontrada"), ("en", "Page not found")]
 )

@@ -198,14 +198,36 @@ def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
     assert overflow(page) <= 0
 
 
-def test_the_theme_button_wins_over_the_system(open_page, ours):
-    page = open_page(ours.viewer, color_scheme="light")
-    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_the_theme_button_wins_over_the_system(open_page, ours, scripts):
+    page = open_page(ours.viewer, color_scheme="light", java_script_enabled=scripts)
+    light = background(page)
 
-    while page.evaluate("document.documentElement.dataset.theme") != "dark":
-        page.click(".theme-toggle")
+    for chosen in ("light", "dark"):
+        with page.expect_response("**/theme/"):
+            page.click(".theme-toggle")
+        page.wait_for_selector(f"html[data-theme={chosen}]")
+    dark = background(page)
+    page.reload()
 
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert dark != light
+    assert background(page) == dark
+
+
+def background(page: Page) -> bytes:
+    """A corner of the page, which says the colour with and without scripts."""
+    return page.screenshot(clip={"x": 2, "y": 890, "width": 4, "height": 4})
+
+
+def test_the_theme_button_leaves_a_form_as_it_is(open_page, ours):
+    page = open_page(ours.manager)
+    page.goto(reverse("admin:patients_patient_add"))
+    page.fill("#id_full_name", "A medias")
+
+    page.click(".theme-toggle")
+    page.wait_for_selector("html[data-theme=light]")
+
+    assert page.input_value("#id_full_name") == "A medias"
 
 
 def test_both_languages_from_the_header(open_page, ours):

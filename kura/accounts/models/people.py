@@ -25,6 +25,14 @@ class Language(models.TextChoices):
     ENGLISH = "en", _("English")
 
 
+class Theme(models.TextChoices):
+    """In the order of the button that goes round."""
+
+    AUTO = "auto", _("As the device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 def validate_timezone(name: str) -> None:
     """Refuse a name that is not in the IANA time zone database."""
     if name not in zoneinfo.available_timezones():
@@ -50,6 +58,7 @@ class Organization(models.Model):
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
         ordering = ("name", "id")
+        permissions = [("export_records", _("Can download lists as a file"))]
 
     def __str__(self) -> str:
         return self.name
@@ -90,6 +99,9 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     display_name = models.CharField(_("name"), max_length=200, blank=True)
     language = models.CharField(
         _("language"), max_length=2, choices=Language, default=Language.SPANISH
+    )
+    theme = models.CharField(
+        _("theme"), max_length=5, choices=Theme, default=Theme.AUTO, db_default=Theme.AUTO
     )
     is_active = models.BooleanField(
         _("active"),
