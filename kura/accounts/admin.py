@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import time
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from kura.accounts.access_page import access_page
+from kura.accounts.errors import LastManager
 from kura.accounts.models import Organization, User
 from kura.accounts.quiet_hours import SETTING, QuietHours, quiet_hours_of
-from kura.accounts.team import ROLE_NAMES, give_role, role_of
+from kura.accounts.roles import MANAGER
+from kura.accounts.team import ROLE_NAMES, give_role, keep_a_manager, role_of, switch_off
 from kura.accounts.tenant_admin import TenantAdmin, TenantForm, editor_of
 from kura.accounts.timezones import as_select
 
@@ -122,7 +126,19 @@ class UserForm(TenantForm):
         cleaned = super().clean() or {}
         if self.instance.pk == self.editor.pk:
             self._keep_own_place(cleaned)
+        if not self.errors:
+            self._keep_a_manager(cleaned)
         return cleaned
+
+    def _keep_a_manager(self, cleaned: dict[str, Any]) -> None:
+        """The lock lasts until the admin's transaction has saved, so the answer stays true."""
+        demoted = "role" in cleaned and cleaned["role"] != MANAGER
+        if not demoted and cleaned.get("is_active", True):
+            return
+        try:
+            keep_a_manager(user=self.instance)
+        except LastManager as refusal:
+            self.add_error("role" if demoted else "is_active", str(refusal))
 
     def _keep_own_place(self, cleaned: dict[str, Any]) -> None:
         """Somebody who locked themselves out could not undo it."""
@@ -132,28 +148,16 @@ class UserForm(TenantForm):
             self.add_error("role", _("You cannot change your own role. Ask a colleague."))
 
 
-class NewUserForm(TenantForm, BaseUserCreationForm):  # type: ignore[type-arg]
-    """Add somebody to the team."""
+class NewUserForm(TenantForm):
+    """Add somebody to the team. They get in with what the next page gives them."""
 
     role = RoleField()
 
-    class Meta:
-        model = User
-        fields = ("email", "display_name", "language")
-        field_classes = {"email": forms.EmailField}
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.instance.set_unusable_password()
         if "organization" in self.fields:
             self.fields["organization"].required = True
-
-
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
-    """A new password; switching a person off is done with “active”."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields.pop("usable_password", None)
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -167,20 +171,9 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset.filter(groups__name=self.value()) if self.value() else queryset
 
 
-class UserAdmin(TenantAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(TenantAdmin):
     form = UserForm
-    add_form = NewUserForm
-    change_password_form = PasswordForm
     change_form_template = "kura/user.html"
-    change_user_password_template = "kura/password.html"  # noqa: S105  a template
-    fieldsets = ((None, {"fields": ("email", "display_name", "language", "role", "is_active")}),)
-    add_fieldsets = (
-        (
-            None,
-            {"fields": ("email", "display_name", "language", "role", "password1", "password2")},
-        ),
-    )
-    filter_horizontal = ()
     list_display = ("display_name_or_email", "email", "role", "language", "is_active")
     list_filter = (RoleFilter, "is_active")
     search_fields = ("email", "display_name")
@@ -206,15 +199,43 @@ class UserAdmin(TenantAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         above = isinstance(obj, User) and obj.is_superuser and not editor_of(request).is_superuser
         return not above and super().has_change_permission(request, obj)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_urls(self) -> list[URLPattern]:
+        access = self.admin_site.admin_view(partial(access_page, self))
+        own = path("<uuid:user_id>/access/", access, name="accounts_user_access")
+        return [own, *super().get_urls()]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = UserForm if obj is not None else NewUserForm
+        return super().get_form(request, obj, change=change, **{"form": form} | kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Platform staff, who has no practice, says for which one a person is added."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is not None or editor_of(request).organization_id:
-            return fieldsets
-        return ((None, {"fields": ("organization", *self.add_fieldsets[0][1]["fields"])}),)
+        always = ("email", "display_name", "language", "role")
+        if obj is not None:
+            return (*always, "is_active")
+        return always if editor_of(request).organization_id else ("organization", *always)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Nobody finds out a hash by filtering the list."""
+        allowed: bool = super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return allowed and not lookup.startswith("password")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         return () if obj is None else ("email",)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            switch_off(user=obj)
+        super().save_model(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Nobody can log in yet: on to what lets them."""
+        super().response_add(request, obj, post_url_continue)
+        return redirect("admin:accounts_user_access", obj.pk)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -32,6 +32,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import Language, Organization, User
+from kura.admin.choosing import ChoosePassword
 from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
 from kura.admin.theme import choose_theme, theme_of
@@ -61,7 +62,12 @@ class KuraAdminSite(AdminSite):
         theme = path("theme/", choose_theme, name="theme")
         look = self.admin_view(partial(monitor.look, self))
         shown = path("automation/monitor/", look, name=monitor.NAME)
-        return [language, theme, shown, *super().get_urls()]
+        choosing = path(
+            "choose-password/<uidb64>/<token>/",
+            ChoosePassword.as_view(site=self),
+            name="choose_password",
+        )
+        return [language, theme, shown, choosing, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""
