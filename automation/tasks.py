@@ -22,8 +22,8 @@ from automation import bell, dispatch, errors, monitor, outbox, schedules
 from automation.models.heartbeat import SWEEP
 from automation.services import heartbeats, stage_timers
 from kura import tenancy
-from kura.api import memory
 from kura.accounts.lockout import forget_failures
+from kura.api import memory
 from kura.errors import constraint_of
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from automation.admin.pausing import pause_page, reminders_of, resume_page
 from automation.admin.outlook import RulesOutlook
+from automation.admin.pausing import pause_page, reminders_of, resume_page
 from journeys.admin.enrollments import EnrollmentAdmin
 from kura.accounts.tenant_admin import editor_of
 

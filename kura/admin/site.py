@@ -15,8 +15,8 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from automation.admin.enrollments import EnrollmentWithRulesAdmin
 from automation.admin import monitor
+from automation.admin.enrollments import EnrollmentWithRulesAdmin
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
 from automation.admin.patients import PatientWithRemindersAdmin

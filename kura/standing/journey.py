@@ -226,7 +226,7 @@ def _view(row: Enrollment, around: _Surroundings) -> JourneyView:
         status=row.status,
         current_stage=row.stage,
         stage_label=_label(stage, row.stage),
-        stage_help=stage.help_text if stage else "",
+        stage_help=stage.help if stage else "",
         whose_turn=turn.value,
         whose_turn_label=str(turn.label),
         opened_at=row.opened_at,

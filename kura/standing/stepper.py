@@ -173,7 +173,7 @@ def _stage(definition: Definition, standing: Standing) -> Stage:
     """The stage they stand in; one that the template never had says its code."""
     unknown = standing.stage.replace("_", " ").capitalize()
     return definition.stages.get(standing.stage) or Stage(
-        standing.stage, 0, standing.status, unknown, unknown, Turn.PRACTICE, "", retired=True
+        standing.stage, 0, standing.status, unknown, unknown, Turn.PRACTICE, "", "", retired=True
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import time
 import re
+from datetime import time
 from urllib.parse import urlsplit
 
 import pytest

@@ -6,7 +6,7 @@ from kura.accounts.roles import grant
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_roles")]
+    dependencies = [("accounts", "0003_credentials")]
 
     operations = [
         migrations.AddField(

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from kura.accounts.models.credentials import ApiToken, IntegrationKey
-from kura.accounts.models.people import Language, Organization, User, UserManager, validate_timezone
+from kura.accounts.models.people import (
+    Language,
+    Organization,
+    Theme,
+    User,
+    UserManager,
+    validate_timezone,
+)
 
 __all__ = [
     "ApiToken",
     "IntegrationKey",
     "Language",
     "Organization",
+    "Theme",
     "User",
     "UserManager",
     "validate_timezone",
