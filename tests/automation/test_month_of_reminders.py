@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -40,6 +42,7 @@ MINUTE: Final = timedelta(minutes=1)
 DAYS: Final = sized(reduced=8, full=31)
 FIRST: Final = sized(reduced=40, full=1)  # hour; there is nothing to see before the 48th
 EVERY: Final = sized(reduced=8, full=1)  # hours between those who begin on the first day
+EVERY_AT_NIGHT: Final = sized(reduced=8, full=1)
 SUBJECT: Final = "⏰ Recordatorio: Completa tu reserva del Retiro"
 WAITING, BLOCK = "AWAITING_PAYMENT", "BLOCKED_HIGH_RISK"
 
@@ -273,6 +276,67 @@ def test_while_another_journey_is_on_hold_no_reminder_goes_and_afterwards_one(
         ("cancelled", "newer_reminder"),
         ("sent", ""),
     ]
+
+
+# --- at night -------------------------------------------------------------------------------------
+
+ZONES: Final = ["", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]
+NIGHTS_FROM: Final = BEGIN + timedelta(days=2)  # so that the clocks change between two reminders
+HALF_HOUR: Final = 30 * MINUTE
+A_DAY: Final = 24 * HOUR
+
+
+@pytest.mark.soak
+def test_nobody_is_reminded_at_night_wherever_they_live_and_whenever_they_began(
+    retreat, therapist, days
+):
+    """From 21:00 to 08:00 on the patient's clock nothing goes; then the reminder, a day apart."""
+    Organization.objects.filter(pk=retreat.pk).update(settings={})
+    patients = {
+        (zone, since): somebody(retreat, since, timezone=zone, therapist=therapist)
+        for zone in ZONES
+        for since in (NIGHTS_FROM + hour * HOUR for hour in range(0, 24, EVERY_AT_NIGHT))
+    }
+
+    for half_hour in range(2 * 46, 2 * (24 + 96 + 24)):
+        now = NIGHTS_FROM + half_hour * HALF_HOUR
+        if now.minute == 0:
+            days.look(now)
+        days.deliver(now)
+
+    for (zone, since), patient in patients.items():
+        place = ZoneInfo(zone or retreat.timezone)
+        reminded = days.reminded(patient)
+        assert reminded == mornings(steps_of(since), place)
+        assert all(8 <= when.astimezone(place).hour < 21 for when in reminded)
+        assert all(later - one >= A_DAY for one, later in pairwise(reminded))
+    assert len(days.mails) == 3 * len(patients)
+
+
+def mornings(steps: list[datetime], place: ZoneInfo) -> list[datetime]:
+    """When a reminder of each step goes: awake, and not within a day of the one before."""
+    gone: list[datetime] = []
+    for step in steps:
+        when = max([step, *(before + A_DAY for before in gone[-1:])])
+        while not 8 <= when.astimezone(place).hour < 21:
+            when += HALF_HOUR
+        gone.append(when)
+    return gone
+
+
+def test_who_pays_in_the_night_finds_no_reminder_in_the_morning(retreat, days):
+    Organization.objects.filter(pk=retreat.pk).update(settings={})
+    evening = BEGIN + 22 * HOUR  # 23:00 in Madrid
+    patient = somebody(retreat, evening)
+    due = evening + 48 * HOUR
+    days.tick(due)
+    assert (days.mails, Message.objects.get().last_error) == ([], "quiet_hours")
+
+    tell(patient, "PAYMENT_SUCCEEDED", journey_key=RETREAT.key)
+    days.hours(due, 25)
+
+    assert days.reminded(patient) == []
+    assert [(when - due) // HOUR for when, _to, _subject in days.mails] == [9]  # the receipt
 
 
 # --- the scheduler was stopped --------------------------------------------------------------------
