@@ -100,7 +100,13 @@ def ask_about_dead_event(event: SystemEventLog) -> StaffTask | None:
 
 
 def ask_to_tell(doing: Doing, audience: str, journey_key: str, subject: str) -> StaffTask:
-    """There is no address to write to. Once per event, rule and action."""
+    """There is no address to write to. Once per event, rule and action.
+
+    While somebody still has the task of the rule's reminder before, the next one adds no other.
+    """
+    waiting = _open_like_it(doing, journey_key)
+    if waiting is not None:
+        return waiting
     with translation.override(doing.practice.organization.language):
         text = str(_NO_ADDRESS[Audience(audience)]) % {"subject": subject}
     return give(
@@ -111,6 +117,18 @@ def ask_to_tell(doing: Doing, audience: str, journey_key: str, subject: str) -> 
         rule_id=doing.rule.pk,
         action_index=doing.index,
     )
+
+
+def _open_like_it(doing: Doing, journey_key: str) -> StaffTask | None:
+    alike = StaffTask.objects.filter(
+        patient=doing.patient_id,
+        kind=TaskKind.NO_ADDRESS,
+        rule_id=doing.rule.pk,
+        action_index=doing.index,
+        journey_key=journey_key,
+        done_at__isnull=True,
+    )
+    return alike.first()
 
 
 def ask_about_message(message: Message) -> StaffTask:

@@ -363,6 +363,23 @@ def test_nobody_to_write_to_is_a_task_for_the_therapist(organization, template, 
     assert StaffTask.objects.get().kind == "no_address"
 
 
+def test_the_next_reminder_to_nobody_adds_no_task_while_the_first_is_open(
+    organization, template, therapist
+):
+    a_timeout(organization, mail(), repeat_hours=24, max_repeats=5)
+    stuck(organization, 120, email="", therapist=therapist)
+    for after in (-72, -48):
+        check(after)
+        drain()
+    StaffTask.objects.update(done_at=NOW, done_by=therapist)
+
+    check(-24)
+    drain()
+
+    assert StaffTask.objects.count() == 2
+    assert StaffTask.objects.filter(done_at__isnull=True).count() == 1
+
+
 # --- for whom it begins ---------------------------------------------------------------------------
 
 
