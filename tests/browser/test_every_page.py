@@ -166,6 +166,7 @@ def test_the_pages_of_a_time_out_are_accessible_with_errors_and_conflicts(open_p
     page.goto(new)
     page.click(".submit-row input")
     page.wait_for_selector("#id_name_error")
+    page.wait_for_load_state()
     problems["new time-out with errors"] = violations(page)
     assert overflow(page) <= 0
     page.fill("#id_name", "Sin pagar")
