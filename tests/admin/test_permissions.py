@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from automation.models import DispatchDecision, Message, StaffTask
+from journeys.models.template import JourneyTemplate
 from kura import tenancy
 from kura.accounts.models import User
 from kura.admin.site import site
@@ -85,6 +86,11 @@ TABLE = {
     "journeys_journeytemplate_add": (LOGIN, NO, NO, OK, OK),
     "journeys_journeytemplate_delete": (LOGIN, NO, NO, NO, NO),
     "journeys_journeytemplate_history": (LOGIN, OK, OK, OK, GONE),
+    "journeys_journeytemplate_edit": (LOGIN, NO, NO, OK, GONE),
+    "journeys_journeytemplate_clone": (LOGIN, NO, NO, OK, GONE),
+    "journeys_journeytemplate_switch": (LOGIN, NO, NO, OK, GONE),
+    "journeys_journeytemplate_export": (LOGIN, NO, NO, OK, GONE),
+    "journeys_journeytemplate_import": (LOGIN, NO, NO, OK, OK),
     "accounts_user_changelist": (LOGIN, NO, OK, OK, OK),
     "accounts_user_change": (LOGIN, NO, OK, OK, GONE),
     "accounts_user_add": (LOGIN, NO, NO, OK, OK),
@@ -109,6 +115,9 @@ TABLE = {
     "language": (405, 405, 405, 405, 405),
     "theme": (405, 405, 405, 405, 405),
 }
+
+
+TEMPLATE_VERBS = ("edit", "clone", "switch", "export")
 
 
 def named_routes(patterns: list[URLPattern | URLResolver]) -> Iterator[tuple[str, URLPattern]]:
@@ -148,6 +157,10 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_stafftask_done": {"task_id": practice.automated.task.pk},
         "accounts_user_access": {"user_id": practice.viewer.pk},
         "choose_password": {"uidb64": "nobody", "token": "of-none"},
+        **{
+            f"journeys_journeytemplate_{verb}": {"template_id": practice.template.pk}
+            for verb in TEMPLATE_VERBS
+        },
         "app_list": {"app_label": "journeys"},
         "password_change": {},
         "automation_monitor": {},
@@ -246,6 +259,55 @@ def test_a_viewer_cannot_move_unblock_enroll_or_save_by_hand(ours):
                  "patients_patient_enroll", "patients_patient_change"):  # fmt: skip
         response = client.post(url_of(name, ours), {"to_stage": "CONFIRMED", "journey": "retreat"})
         assert response.status_code == NO, name
+
+
+TEMPLATE_POSTS = {
+    "edit": {"act": "save", "version": "1", "name": "x", "stages-count": "0", "moves-count": "0"},
+    "clone": {"name": "x", "key": "x"},
+    "switch": {"to": "off"},
+    "export": {},
+    "change": {"name": "x"},
+}
+
+
+@pytest.mark.parametrize("role", ["viewer", "therapist"])
+def test_only_managers_write_templates_whatever_is_posted(ours, role):
+    client = logged_in(getattr(ours, role))
+
+    answers = {
+        verb: client.post(url_of(f"journeys_journeytemplate_{verb}", ours), fields).status_code
+        for verb, fields in TEMPLATE_POSTS.items()
+    }
+    posted = {"document": "{}", "version": "0"}
+    answers["import"] = client.post(
+        url_of("journeys_journeytemplate_import", ours), posted
+    ).status_code
+
+    assert answers == dict.fromkeys([*TEMPLATE_POSTS, "import"], NO)
+    assert_untouched(ours)
+
+
+def test_another_practices_manager_writes_no_template_of_ours(ours, theirs):
+    client = logged_in(theirs.manager)
+    verbs = [verb for verb in TEMPLATE_POSTS if verb != "change"]
+
+    answers = {
+        verb: client.post(
+            url_of(f"journeys_journeytemplate_{verb}", ours), TEMPLATE_POSTS[verb]
+        ).status_code
+        for verb in verbs
+    }
+
+    assert answers == dict.fromkeys(verbs, GONE)
+    assert_untouched(ours)
+
+
+def assert_untouched(practice: Practice) -> None:
+    with tenancy.every_organization():
+        now = JourneyTemplate.objects.get(pk=practice.template.pk)
+        count = JourneyTemplate.objects.filter(organization=practice.organization).count()
+    assert (now.version, now.is_active, now.name) == (1, True, practice.template.name)
+    assert count == 1
 
 
 DECIDING = ("retry", "skip", "link", "replay")

@@ -25,12 +25,13 @@ CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
 at_full_size = pytest.mark.skipif(not FULL, reason="the other half runs in `dev.py soak`")
 MANAGER = 3  # the column of the table
 LINKING = "journeys_systemeventlog_link"
+NO_PAGES = {"jsi18n", "journeys_journeytemplate_export"}  # a script, a file
 
 
 def pages_of(practice: Practice) -> dict[str, str]:
     """Everything a manager may open, the forms with their errors, and the pages that refuse."""
     open_to_manager = [name for name, row in TABLE.items() if row[MANAGER] == OK]
-    pages = {name: url_of(name, practice) for name in open_to_manager if name != "jsi18n"}
+    pages = {name: url_of(name, practice) for name in open_to_manager if name not in NO_PAGES}
     refused = next(name for name, row in TABLE.items() if row[MANAGER] == NO)
     shown = {
         f"event {name}": reverse(
@@ -183,6 +184,60 @@ def test_the_pages_of_a_time_out_are_accessible_with_errors_and_conflicts(open_p
 
     assert problems == {name: [] for name in problems}
     assert len(problems) == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_the_template_pages_answer_is_accessible_and_without_codes(open_page, ours, theme):
+    page = open_page(ours.manager, width=390, color_scheme=theme)
+    complaints = watch(page)
+    problems: dict[str, list[str]] = {}
+    edit = url_of("journeys_journeytemplate_edit", ours)
+
+    def note(name: str) -> None:
+        codes = CODES.findall(page.inner_text("body"))
+        problems[name] = [*complaints, *codes]
+        problems[name] += [f"sideways by {overflow(page)}"] if overflow(page) > 0 else []
+        problems[name] += violations(page)
+        complaints.clear()
+
+    page.goto(edit)
+    page.click("button[value='stage-add:0']")
+    note("a new row")
+    page.click("button[value=save]")
+    page.wait_for_selector("#mistakes")
+    note("mistakes")
+    page.goto(edit)
+    page.select_option("#id_initial_stage", "COMPLETED")
+    page.click("button[value=save]")
+    page.wait_for_selector("#confirmed")
+    note("cautions")
+    page.click("button[value='stage-remove:1']")
+    page.click("button[value=save]")
+    page.wait_for_selector("#problems")
+    note("refused")
+    page.goto(edit)
+    page.locator("input[name=version]").evaluate("field => field.value = 0")
+    page.fill("#id_name", "Otro nombre")
+    page.click("button[value=save]")
+    page.wait_for_selector("#conflict")
+    note("conflict")
+
+    document = page.request.get(url_of("journeys_journeytemplate_export", ours)).text()
+    files = {
+        "preview": document.replace("Confirmado", "Dentro"),
+        "new": document.replace('"retreat"', '"other"'),
+        "bad file": "{",
+    }
+    for name, text in files.items():
+        page.goto(url_of("journeys_journeytemplate_import", ours))
+        file = {"name": "t.json", "mimeType": "application/json", "buffer": text.encode()}
+        page.set_input_files("#id_file", file)  # type: ignore[arg-type]
+        page.click(".submit-row input")
+        page.wait_for_load_state()
+        note(name)
+
+    assert problems == {name: [] for name in problems}
+    assert len(problems) == 8
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
