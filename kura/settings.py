@@ -98,6 +98,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL")}
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+    "DISABLE_SERVER_SIDE_CURSORS": not env.bool("SERVER_SIDE_CURSORS", default=True),
     "CONN_HEALTH_CHECKS": True,  # a pool does not recover inside django-q2's forked workers
 }
 # A host that is gone never answers; without a limit each request would wait for two minutes.

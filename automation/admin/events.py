@@ -5,22 +5,24 @@ answers "why did this happen?" and "why did nothing happen?".
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin import badges
 from automation.admin.decisions import DECISIONS, decision_page, possible_decisions
-from automation.admin.links import event_link, two_lines
+from automation.admin.links import event_link, event_url, two_lines
 from automation.admin.sight import sight_of
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
 from automation.selectors.event_page import event_page, whole_events
@@ -30,8 +32,10 @@ from journeys.admin.enrollments import patient_link
 from journeys.admin.filters import LogJourneyFilter
 from journeys.event_types import EVENT_TYPES
 from journeys.models.event import SystemEventLog
+from journeys.models.template import JourneyTemplate
 from journeys.selectors.history import definitions_by_key, event_label
-from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
+from kura.accounts.exporting import ExportAdmin, Table, local
+from kura.accounts.tenant_admin import KnownChoiceFilter, PeriodFilter, editor_of, moment
 
 _STATES: Final = {
     DispatchStatus.DEAD.value: (DispatchStatus.DEAD.label, (DispatchStatus.DEAD,)),
@@ -75,11 +79,15 @@ class QuickLink:
     chosen: bool
 
 
-class EventAdmin(ReadOnlyAdmin):
+class HappenedFilter(PeriodFilter):
+    column = "occurred_at"
+
+
+class EventAdmin(ExportAdmin):
     empty_words = _("No event has come in yet: forms, payments, analyses and moves appear here.")
     list_display = ("what", "patient_and_journey", "state", "happened")
     list_display_links = None
-    list_filter = (StateFilter, EventTypeFilter, LogJourneyFilter)
+    list_filter = (StateFilter, EventTypeFilter, LogJourneyFilter, HappenedFilter)
     list_select_related = ("patient", "dispatch")
     ordering = ("-id",)  # ids are in the order of time, and have an index
     sortable_by = ()
@@ -104,6 +112,55 @@ class EventAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         extra = {"quick_links": _quick_links(request)} | (extra_context or {})
         return super().changelist_view(request, extra)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SystemEventLog]:
+        found: QuerySet[SystemEventLog] = super().get_queryset(request)
+        cause = SystemEventLog.objects.filter(pk=OuterRef("parent_event_id"))
+        return found.annotate(cause_type=Subquery(cause.values("event_type")[:1]))
+
+    def export_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.select_related("patient", "dispatch")
+
+    def export_table(self, request: HttpRequest) -> Table:
+        keys = JourneyTemplate.objects.values_list("key", flat=True)
+        names = {where: one.name for where, one in definitions_by_key(keys).items()}
+        clock = {"zone": timezone.get_current_timezone_name()}
+
+        def page_of(event_id: uuid.UUID | None) -> str:
+            return request.build_absolute_uri(event_url(event_id)) if event_id else ""
+
+        def cells(row: SystemEventLog) -> list[object]:
+            place = _place(row)
+            return [
+                row.pk,
+                event_label(row.event_type),
+                local(row.occurred_at),
+                local(row.created_at),
+                source_words(row.source),
+                row.patient,
+                row.patient.external_id if row.patient else None,
+                names.get((row.organization_id, row.journey_key or ""), row.journey_key),
+                badges.of_event(place).word,
+                place.attempts if place else None,
+                page_of(row.pk),
+                page_of(row.parent_event_id),
+            ]
+
+        titles = [
+            gettext("number"),
+            gettext("event"),
+            gettext("happened (%(zone)s)") % clock,
+            gettext("recorded (%(zone)s)") % clock,
+            gettext("source"),
+            gettext("patient"),
+            gettext("external id"),
+            gettext("journey"),
+            gettext("state"),
+            gettext("attempts"),
+            gettext("page of the event"),
+            gettext("page of the cause"),
+        ]
+        return Table(titles, cells)
 
     def prepare(self, rows: list[Any]) -> list[Any]:
         known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
@@ -138,7 +195,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("event"))
     def what(self, row: SystemEventLog) -> str:
-        return two_lines(event_link(row), source_words(row.source))
+        return two_lines(event_link(row), _origin(row))
 
     @admin.display(description=_("patient"))
     def patient_and_journey(self, row: SystemEventLog) -> str:
@@ -156,6 +213,16 @@ class EventAdmin(ReadOnlyAdmin):
 
 def _place(row: SystemEventLog) -> EventDispatch | None:
     return getattr(row, "dispatch", None)
+
+
+def _origin(row: SystemEventLog) -> str:
+    """Who told us, and for what Kura itself added, after which event."""
+    cause_type: str | None = getattr(row, "cause_type", None)
+    if cause_type is None or row.parent_event_id is None:
+        return source_words(row.source)
+    link = '{} · {} <a href="{}">{}</a>'
+    url, words = event_url(row.parent_event_id), event_label(cause_type)
+    return format_html(link, source_words(row.source), gettext("after"), url, words)
 
 
 def _attempts(row: SystemEventLog) -> str:

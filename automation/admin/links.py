@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -16,10 +18,14 @@ def two_lines(first: object, second: object) -> str:
     return format_html("{}{}", first, below)
 
 
+def event_url(event_id: uuid.UUID) -> str:
+    return reverse("admin:journeys_systemeventlog_change", args=[event_id])
+
+
 def event_link(event: SystemEventLog | None, *, anchor: str = "") -> str:
     if event is None:
         return "–"
-    url = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
+    url = event_url(event.pk)
     return format_html('<a href="{}{}">{}</a>', url, anchor, event_label(event.event_type))
 
 

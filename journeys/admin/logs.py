@@ -11,7 +11,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from journeys.admin import badges
@@ -21,9 +23,11 @@ from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.history import (
     HistoryLine,
     history_lines,
+    history_reader,
     readable,
 )
-from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, moment
+from kura.accounts.exporting import ExportAdmin, Table, local
+from kura.accounts.tenant_admin import KnownChoiceFilter, PeriodFilter, moment
 
 
 class ActorFilter(KnownChoiceFilter):
@@ -37,15 +41,62 @@ class ActorFilter(KnownChoiceFilter):
         return rows.filter(actor_kind=choice)
 
 
-class JourneyLogAdmin(ReadOnlyAdmin):
-    list_display = ("when", "patient_name", "journey", "move", "by", "reason")
-    list_filter = (LogJourneyFilter, ActorFilter)
+class MovedFilter(PeriodFilter):
+    column = "changed_at"
+
+
+class JourneyLogAdmin(ExportAdmin):
+    list_display = ("when", "patient_name", "journey", "move", "by_and_why", "reason")
+    list_filter = (LogJourneyFilter, ActorFilter, MovedFilter)
     fields = ("patient_name", "journey", "move", "when", "recorded", "by", "event",
               "reason", "note")  # fmt: skip
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyLog]:
         return readable(super().get_queryset(request))
+
+    def export_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return readable(rows)
+
+    def export_table(self, request: HttpRequest) -> Table:
+        read = history_reader()
+        clock = {"zone": timezone.get_current_timezone_name()}
+
+        def cells(row: JourneyLog) -> list[object]:
+            line = read(row)
+            cause = request.build_absolute_uri(_event_url(row)) if row.trigger_event else ""
+            return [
+                row.pk,
+                local(row.changed_at),
+                local(row.recorded_at),
+                row.patient,
+                row.patient.external_id,
+                line.journey,
+                line.from_stage.label if line.from_stage else row.from_stage,
+                line.to_stage.label if line.to_stage else row.to_stage,
+                line.actor,
+                line.event,
+                line.reason,
+                line.note,
+                cause,
+            ]
+
+        titles = [
+            gettext("number"),
+            gettext("when (%(zone)s)") % clock,
+            gettext("recorded (%(zone)s)") % clock,
+            gettext("patient"),
+            gettext("external id"),
+            gettext("journey"),
+            gettext("from stage"),
+            gettext("to stage"),
+            gettext("moved by"),
+            gettext("event that caused it"),
+            gettext("reason"),
+            gettext("reason in words"),
+            gettext("page of the cause"),
+        ]
+        return Table(titles, cells)
 
     def prepare(self, rows: list[Any]) -> list[Any]:
         for row, line in zip(rows, history_lines(rows), strict=True):
@@ -87,13 +138,16 @@ class JourneyLogAdmin(ReadOnlyAdmin):
     def by(self, row: JourneyLog) -> str:
         return _line(row).actor
 
+    @admin.display(description=_("moved by"))
+    def by_and_why(self, row: JourneyLog) -> str:
+        if not _line(row).event:
+            return self.by(row)
+        return format_html('{}<span class="words">{}</span>', self.by(row), self.event(row))
+
     @admin.display(description=_("event that caused it"))
     def event(self, row: JourneyLog) -> str:
         words = _line(row).event
-        if not words:
-            return "–"
-        url = reverse("admin:journeys_systemeventlog_change", args=[row.trigger_event_id])
-        return format_html('<a href="{}">{}</a>', url, words)
+        return format_html('<a href="{}">{}</a>', _event_url(row), words) if words else "–"
 
     @admin.display(description=_("reason"))
     def reason(self, row: JourneyLog) -> str:
@@ -107,3 +161,7 @@ class JourneyLogAdmin(ReadOnlyAdmin):
 def _line(row: JourneyLog) -> HistoryLine:
     line: HistoryLine = getattr(row, "line")  # noqa: B009  attached by `prepare`
     return line
+
+
+def _event_url(row: JourneyLog) -> str:
+    return reverse("admin:journeys_systemeventlog_change", args=[row.trigger_event_id])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import get_language
 
 from journeys.event_types import event_type
@@ -20,6 +20,7 @@ from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, Stage, definitions
 from journeys.vocabulary import ReasonCode
 from kura.accounts.models import User
+from kura.tenancy import organization_in_scope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +73,21 @@ def _reviews(blocks: Iterable[JourneyLog]) -> Mapping[tuple[uuid.UUID, int], lis
     for row in rows.select_related("reviewer"):
         found[row.enrollment_id, row.seq].append(row)
     return found
+
+
+def history_reader() -> Callable[[JourneyLog], HistoryLine]:
+    """For more rows than fit into memory: what they name is read beforehand, in three queries."""
+    known = definitions_by_key(JourneyTemplate.objects.values_list("key", flat=True))
+    people: dict[uuid.UUID | None, str] = {one.pk: str(one) for one in _everybody()}
+    return lambda log: _line(log, known.get((log.organization_id, log.journey_key)), people)
+
+
+def _everybody() -> QuerySet[User]:
+    """Who works in the practice, and platform staff: the only others who may have moved someone."""
+    organization_id = organization_in_scope()
+    if organization_id is None:
+        return User.objects.all()
+    return User.objects.filter(Q(organization=organization_id) | Q(organization=None))
 
 
 def definitions_by_key(keys: Iterable[str]) -> dict[tuple[uuid.UUID, str], Definition]:

@@ -22,8 +22,8 @@ from kura.accounts.tenant_admin import editor_of
 if TYPE_CHECKING:
     from kura.accounts.admin import UserAdmin
 
-LINK_SENT = gettext_noop("Sent a link to choose a password.")
-PASSWORD_MADE = gettext_noop("Made a new password.")
+LINK_SENT = gettext_noop("link to choose a password")
+PASSWORD_MADE = gettext_noop("password")
 
 
 def access_page(page: UserAdmin, request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
@@ -58,7 +58,7 @@ def _ask(page: UserAdmin, request: HttpRequest, user: User, *, problem: str = ""
 def _show_password(page: UserAdmin, request: HttpRequest, user: User) -> HttpResponse:
     """In the answer itself: it is in no session, no message and no URL."""
     password = new_password(user=user)
-    page.log_change(request, user, PASSWORD_MADE)
+    page.log_change(request, user, _changed(PASSWORD_MADE))
     context = {
         **page.admin_site.each_context(request),
         "title": _("New password of %(name)s") % {"name": user},
@@ -74,7 +74,12 @@ def _send(page: UserAdmin, request: HttpRequest, user: User) -> HttpResponse:
         send_link(user=user, url=url)
     except AccessMailFailed as refusal:
         return _ask(page, request, user, problem=str(refusal))
-    page.log_change(request, user, LINK_SENT)
+    page.log_change(request, user, _changed(LINK_SENT))
     sent = _("The link is on its way to %(address)s.") % {"address": user.email}
     messages.success(request, sent)
     return redirect("admin:accounts_user_change", user.pk)
+
+
+def _changed(what: str) -> list[dict[str, dict[str, list[str]]]]:
+    """As Django writes it, so that the page of edits says it in the reader's language."""
+    return [{"changed": {"fields": [what]}}]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
@@ -23,11 +23,18 @@ class OwnOrganizationMiddleware:
         user = request.user
         if not isinstance(user, User):
             return self.get_response(request)
-        with _scope_of(user), _clock_of(user), translation.override(user.language):
+        with as_seen_by(user):
             request.LANGUAGE_CODE = user.language
             response = self.get_response(request)
             response.headers["Content-Language"] = user.language
             return response
+
+
+@contextmanager
+def as_seen_by(user: User) -> Iterator[None]:
+    """Everything inside is of this person's organization, clock and language."""
+    with _scope_of(user), _clock_of(user), translation.override(user.language):
+        yield
 
 
 def _scope_of(user: User) -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ whether it belongs to somebody else or to nobody: Django's admin would redirect 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django import forms
@@ -18,6 +18,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -195,3 +196,23 @@ class KnownChoiceFilter(admin.SimpleListFilter):
         if choice not in {str(known) for known, _label in self.lookup_choices}:
             raise IncorrectLookupParameters
         return self.narrow(request, queryset, choice)
+
+
+class PeriodFilter(KnownChoiceFilter):
+    """The last days, counted from now. A subclass names the `column`."""
+
+    title = gettext_lazy("period")
+    parameter_name = "days"
+    column: str
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [
+            ("1", gettext_lazy("Last 24 hours")),
+            ("7", gettext_lazy("Last 7 days")),
+            ("30", gettext_lazy("Last 30 days")),
+            ("365", gettext_lazy("Last 12 months")),
+        ]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        since = timezone.now() - timedelta(days=int(choice))
+        return rows.filter(**{f"{self.column}__gte": since})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from django.http.response import HttpResponseBase
 from django.test import Client
 
 from journeys.models.enrollment import Enrollment
@@ -80,6 +81,11 @@ def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def text_of(response: HttpResponseBase) -> str:
+    """Of a page, and of a file that is sent in pieces."""
+    return b"".join(response).decode()
 
 
 def logs_of(enrollment: Enrollment) -> list[JourneyLog]:

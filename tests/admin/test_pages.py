@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from kura.accounts.models import User
 from tests.admin import people
-from tests.admin.conftest import logged_in
-from tests.admin.test_permissions import TABLE, url_of
+from tests.admin.conftest import logged_in, text_of
+from tests.admin.test_permissions import NO_PAGES, TABLE, url_of
 
 
 def listed(client: Client, query: str) -> list[str]:
@@ -247,7 +247,7 @@ def test_the_policy_allows_no_inline_style_or_script_anywhere(ours):
     for name in TABLE:
         response = client.get(url_of(name, ours))
         policy = response.headers.get("Content-Security-Policy", "")
-        page = response.content.decode()
+        page = text_of(response)
         assert "style-src 'self'" in policy, name
         assert "unsafe" not in policy, name
         assert not re.search(r"<[a-z]+[^>]*\s(style|on[a-z]+)=", page), name

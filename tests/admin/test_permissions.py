@@ -41,11 +41,13 @@ TABLE = {
     "journeys_enrollment_pause": (LOGIN, NO, OK, OK, GONE),
     "journeys_enrollment_resume": (LOGIN, NO, OK, OK, GONE),
     "journeys_journeylog_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_journeylog_export": (LOGIN, NO, OK, OK, OK),
     "journeys_journeylog_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_journeylog_add": (LOGIN, NO, NO, NO, NO),
     "journeys_journeylog_delete": (LOGIN, NO, NO, NO, NO),
     "journeys_journeylog_history": (LOGIN, GONE, GONE, GONE, GONE),
     "journeys_systemeventlog_changelist": (LOGIN, OK, OK, OK, OK),
+    "journeys_systemeventlog_export": (LOGIN, NO, OK, OK, OK),
     "journeys_systemeventlog_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_systemeventlog_add": (LOGIN, NO, NO, NO, NO),
     "journeys_systemeventlog_delete": (LOGIN, NO, NO, NO, NO),
@@ -114,6 +116,12 @@ TABLE = {
     "logout": (LOGIN, 405, 405, 405, 405),
     "language": (405, 405, 405, 405, 405),
     "theme": (405, 405, 405, 405, 405),
+}
+# What is no page for people: a script, and files.
+NO_PAGES = {
+    "jsi18n",
+    "journeys_journeylog_export",
+    "journeys_systemeventlog_export",
 }
 
 

@@ -9,7 +9,7 @@ from kura import tenancy
 from kura.accounts.models import User
 from patients.models import Patient
 from tests.admin import people
-from tests.admin.conftest import logged_in, logs_of
+from tests.admin.conftest import logged_in, logs_of, text_of
 from tests.admin.test_permissions import TABLE, url_of
 
 
@@ -18,7 +18,7 @@ def test_no_page_shows_a_word_of_another_practice(ours, theirs, role):
     client = logged_in(getattr(ours, role))
 
     for name in TABLE:
-        page = client.get(url_of(name, ours)).content.decode()
+        page = text_of(client.get(url_of(name, ours)))
         assert "FOREIGN" not in page, name
 
 

@@ -15,7 +15,7 @@ from automation import monitor
 from kura import tenancy
 from tests.admin.automated import process
 from tests.admin.conftest import Practice
-from tests.admin.test_permissions import NO, OK, TABLE, url_of
+from tests.admin.test_permissions import NO, NO_PAGES, OK, TABLE, url_of
 from tests.sizes import FULL
 
 pytestmark = pytest.mark.browser
