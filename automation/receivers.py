@@ -24,6 +24,7 @@ from journeys.models.log import JourneyLog
 from journeys.signals import transitioned
 from kura.ids import time_ordered_uuid
 from patients.models import Patient
+from patients.signals import registered
 
 REMEMBERED: Final = 1.0  # seconds that it is known whether a rule listens
 MOST_REMEMBERED: Final = 10_000  # organizations and kinds of move
@@ -58,11 +59,17 @@ def _is_heard(organization_id: uuid.UUID, event_type: str) -> bool:
 
 @receiver(post_save, sender=Patient, dispatch_uid="automation.record_new_patient")
 def record_new_patient(instance: Patient, created: bool, **_signal: Any) -> None:
-    """Patients that are made one by one; a bulk load announces nobody."""
+    """Patients that are made one by one."""
     if not created:
         return
     with transaction.atomic():
         store([_event_of_new(instance)])
+
+
+@receiver(registered, dispatch_uid="automation.record_new_patients")
+def record_new_patients(patients: Sequence[Patient], **_signal: Any) -> None:
+    """Patients of a file. Whoever uses `bulk_create` alone announces nobody."""
+    store([_event_of_new(one) for one in patients])
 
 
 def _event_of_new(patient: Patient) -> Draft:

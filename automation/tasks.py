@@ -25,6 +25,7 @@ from kura import tenancy
 from kura.accounts.lockout import forget_failures
 from kura.api import memory
 from kura.errors import constraint_of
+from patients.importing import forget_files
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ def check_stale_journeys(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell
 
 @task
 def tidy() -> int:
-    """Each hour: what django-q2, a killed cluster, a wrong password, a log-in and the HTTP edge
+    """Each hour: what django-q2, a killed cluster, log-ins, unconfirmed imports and the HTTP edge
     leave behind.
     """
     now = timezone.now()
@@ -130,6 +131,7 @@ def tidy() -> int:
     stage_timers.forget_ended()
     memory.forget_old(now=now)
     forget_failures(now=now)
+    forget_files(now=now)
     Session.objects.filter(expire_date__lt=now).delete()
     kept = Task.objects.order_by("-stopped").values("pk")[:FAILURES_KEPT]
     removed, _ = Task.objects.exclude(pk__in=kept).delete()

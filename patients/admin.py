@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 from django import forms
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import KnownChoiceFilter, PracticeOwnedAdmin, TenantForm, editor_of
 from kura.accounts.timezones import as_select
+from patients.import_pages import MAY_IMPORT, import_page, preview_page, template_file
 from patients.models import Patient
 from patients.selectors import search
 
@@ -53,6 +57,27 @@ class PatientAdmin(PracticeOwnedAdmin):
     sortable_by = ()
     search_fields = ("search_key",)
     search_help_text = _("Name, e-mail address, telephone or number. Accents do not matter.")
+
+    def get_urls(self) -> list[URLPattern]:
+        site, wrap = self.admin_site, self.admin_site.admin_view
+        file, template = wrap(partial(import_page, site)), wrap(partial(template_file, site))
+        preview = wrap(partial(preview_page, site))
+        own = [
+            path("import/", file, name="patients_patient_import"),
+            path("import/template/", template, name="patients_patient_import_template"),
+            path("import/<uuid:import_id>/", preview, name="patients_patient_import_preview"),
+        ]
+        return own + super().get_urls()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = extra_context or {}
+        editor = editor_of(request)
+        if editor.organization_id and editor.has_perms(MAY_IMPORT):
+            tool = (reverse("admin:patients_patient_import"), gettext("Import from a file"))
+            extra |= {"tools": [tool]}
+        return super().changelist_view(request, extra)
 
     def get_search_results(
         self,

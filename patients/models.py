@@ -109,6 +109,31 @@ class Patient(models.Model):
             raise ValidationError({"therapist": _("This person works in another practice.")})
 
 
+class PatientImport(models.Model):
+    """A file that somebody has looked at and not confirmed yet. Personal data: kept for a day."""
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+", verbose_name=_("organization")
+    )
+    uploaded_by = models.ForeignKey(
+        get_user_model(), on_delete=models.CASCADE, related_name="+", verbose_name=_("uploaded by")
+    )
+    content = models.BinaryField(_("file"))
+    created_at = models.DateTimeField(_("created"), editable=False, db_default=Now())
+
+    objects = TenantManager["PatientImport"]()
+
+    class Meta:
+        db_table = "patient_imports"
+        verbose_name = _("import of patients")
+        verbose_name_plural = _("imports of patients")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 # The database fills these: from the log, from its own clock, from the name.
 DERIVED_FIELDS = frozenset(
     {"journey_status", "version", "created_at", "updated_at", "search_key", "sort_key"}

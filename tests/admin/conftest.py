@@ -14,7 +14,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura import tenancy
 from kura.accounts.models import Organization, User
-from patients.models import Patient
+from patients.models import Patient, PatientImport
 from tests.admin import people
 from tests.admin.automated import Automated, automated
 
@@ -32,6 +32,7 @@ class Practice:
     log: JourneyLog
     event: SystemEventLog
     automated: Automated
+    pending: PatientImport
 
 
 def make_practice(word: str) -> Practice:
@@ -50,7 +51,7 @@ def make_practice(word: str) -> Practice:
     event = people.event(someone, journey_key=template.key, source=f"source-{word}")
     return Practice(
         organization, **team, template=template, patient=someone, enrollment=enrollment,
-        blocked=blocked, log=log, event=event,
+        blocked=blocked, log=log, event=event, pending=people.file(team["manager"], word),
         automated=automated(organization, someone, stuck, team["therapist"], word),
     )  # fmt: skip
 

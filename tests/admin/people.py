@@ -22,7 +22,7 @@ from journeys.services.templates import create_template
 from journeys.services.transitions import enroll, transition
 from kura import tenancy
 from kura.accounts.models import Organization, User
-from patients.models import Patient
+from patients.models import Patient, PatientImport
 
 PASSWORD = "a-long-pass-phrase"
 PAID = {"field": "events.PAYMENT_SUCCEEDED.count", "op": "gte", "value": 1}
@@ -100,6 +100,15 @@ def journey(
 def patient(organization: Organization, name: str = "Marta Soler", **fields: Any) -> Patient:
     with tenancy.scope(organization):
         return Patient.objects.create(organization=organization, full_name=name, **fields)
+
+
+def file(uploader: User, name: str) -> PatientImport:
+    """Waits to be confirmed: somebody new, and somebody with a problem."""
+    rows = f"external id;full name\nN-1;Nueva {name}\n;Sin nada {name}\n"
+    with tenancy.scope(uploader.organization):
+        return PatientImport.objects.create(
+            organization=uploader.organization, uploaded_by=uploader, content=rows.encode()
+        )
 
 
 def enrolled(

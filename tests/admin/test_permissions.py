@@ -31,6 +31,9 @@ TABLE = {
     "patients_patient_enroll": (LOGIN, NO, OK, OK, GONE),
     "patients_patient_bulk_move": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
     "patients_patient_bulk_enroll": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
+    "patients_patient_import": (LOGIN, NO, OK, OK, OK),
+    "patients_patient_import_template": (LOGIN, NO, OK, OK, OK),
+    "patients_patient_import_preview": (LOGIN, NO, GONE, OK, GONE),
     "journeys_enrollment_changelist": (LOGIN, OK, OK, OK, OK),
     "journeys_enrollment_change": (LOGIN, OK, OK, OK, GONE),
     "journeys_enrollment_add": (LOGIN, NO, NO, NO, NO),
@@ -122,6 +125,7 @@ NO_PAGES = {
     "jsi18n",
     "journeys_journeylog_export",
     "journeys_systemeventlog_export",
+    "patients_patient_import_template",
 }
 
 
@@ -153,6 +157,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
     }
     special = {
         "patients_patient_enroll": {"patient_id": practice.patient.pk},
+        "patients_patient_import_preview": {"import_id": practice.pending.pk},
         "journeys_enrollment_move": {"enrollment_id": practice.enrollment.pk},
         "journeys_enrollment_unblock": {"enrollment_id": practice.blocked.pk},
         "journeys_enrollment_pause": {"enrollment_id": practice.enrollment.pk},

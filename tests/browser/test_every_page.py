@@ -14,6 +14,8 @@ from playwright.sync_api import Page
 from automation import monitor
 from kura import tenancy
 from tests.admin.automated import process
+from kura.accounts.access import link_parts
+from tests.admin import people
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, NO_PAGES, OK, TABLE, url_of
 from tests.sizes import FULL
@@ -25,7 +27,6 @@ CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
 at_full_size = pytest.mark.skipif(not FULL, reason="the other half runs in `dev.py soak`")
 MANAGER = 3  # the column of the table
 LINKING = "journeys_systemeventlog_link"
-NO_PAGES = {"jsi18n", "journeys_journeytemplate_export"}  # a script, a file
 
 
 def pages_of(practice: Practice) -> dict[str, str]:
@@ -238,6 +239,65 @@ def test_what_the_template_pages_answer_is_accessible_and_without_codes(open_pag
 
     assert problems == {name: [] for name in problems}
     assert len(problems) == 8
+
+
+@pytest.mark.parametrize(("theme", "scripts"), [("light", False), ("dark", True)])
+def test_letting_people_in_and_importing_are_accessible(open_page, ours, settings, theme, scripts):
+    settings.MAIL_REACHES_PEOPLE = True
+    page = open_page(ours.manager, width=390, color_scheme=theme, java_script_enabled=scripts)
+    problems: dict[str, object] = {}
+
+    def look(name: str) -> None:
+        found = violations(page) if scripts else []
+        problems[name] = [*found, *CODES.findall(page.inner_text("body"))]
+        if scripts and overflow(page) > 0:
+            problems[name] = [*found, f"scrolls sideways by {overflow(page)} px"]
+
+    page.goto(reverse("admin:accounts_user_access", args=[ours.viewer.pk]))
+    look("access")
+    page.click("button[value=password]")
+    page.wait_for_selector("#new-password")
+    look("new password")
+    page.goto(reverse("admin:patients_patient_import"))
+    page.click(".submit-row input")
+    page.wait_for_selector(".errorlist")
+    look("no file")
+    people.patient(ours.organization, "Antes", external_id="N-1")
+    rows = b"external id;full name;notas\nN-1;Despu\xe9s;x\nN-2;Nueva;\n"
+    page.set_input_files("#id_file", {"name": "a.csv", "mimeType": "text/csv", "buffer": rows})
+    page.click(".submit-row input")
+    page.wait_for_selector("button[name=confirm]")
+    look("preview")
+    page.click("button[name=confirm]")
+    page.wait_for_selector("ul.messagelist .success")
+    assert "Después" in page.inner_text("#result_list")
+
+    page.goto(url_of("patients_patient_import_preview", ours))
+    look("preview with a problem")
+    link = reverse("admin:choose_password", kwargs=link_parts(ours.therapist))
+    page.goto(link)
+    look("choose a password")
+    page.fill("#id_new_password1", "123")
+    page.click(".submit-row input")
+    page.wait_for_selector(".errorlist")
+    look("choose a password with errors")
+
+    assert problems == {name: [] for name in problems}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_whoever_has_to_wait_can_read_how_long(open_page, server, theme):
+    page = open_page(width=320, color_scheme=theme)
+
+    for _ in range(5):
+        page.goto("/admin/login/?ended=idle&unsent=1")
+        page.fill("#id_username", "nobody@example.org")
+        page.fill("#id_password", "wrong")
+        page.click("#login-form input[type=submit]")
+
+    assert "15" in page.inner_text("main")
+    assert violations(page) == []
+    assert overflow(page) <= 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
