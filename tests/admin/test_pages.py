@@ -13,7 +13,7 @@ from django.urls import reverse
 from kura.accounts.models import User
 from tests.admin import people
 from tests.admin.conftest import logged_in, text_of
-from tests.admin.test_permissions import NO_PAGES, TABLE, url_of
+from tests.admin.test_permissions import TABLE, url_of
 
 
 def listed(client: Client, query: str) -> list[str]:

@@ -124,6 +124,7 @@ TABLE = {
 NO_PAGES = {
     "jsi18n",
     "journeys_journeylog_export",
+    "journeys_journeytemplate_export",
     "journeys_systemeventlog_export",
     "patients_patient_import_template",
 }

@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 
 from automation import monitor
 from kura import tenancy
-from tests.admin.automated import process
 from kura.accounts.access import link_parts
 from tests.admin import people
+from tests.admin.automated import process
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, NO_PAGES, OK, TABLE, url_of
 from tests.sizes import FULL
