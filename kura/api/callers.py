@@ -9,16 +9,18 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from kura.accounts.models import IntegrationKey, Organization, User
+from kura.api.rates import Count
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Exactly one of `user` and `integration`."""
+    """Exactly one of `user` and `integration`. `count`: this request, if it was counted already."""
 
     organization: Organization
     scopes: frozenset[str]
     user: User | None = None
     integration: IntegrationKey | None = None
+    count: Count | None = None
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

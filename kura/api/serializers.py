@@ -77,3 +77,6 @@ class Query(serializers.Serializer[Any]):
 
 class NoQuery(Query):
     """For a method without parameters."""
+
+    def values(self, given: QueryDict) -> dict[str, Any]:
+        return super().values(given) if given else {}

@@ -103,9 +103,11 @@ class ApiView(APIView):
             self.query = self._query_kind()().values(request._request.GET)
 
     def limits(self) -> list[tuple[str, str]]:
-        """Which rates this request counts for, and as whose."""
+        """Which rates this request counts for, and as whose, besides what is counted already."""
         caller = self.request.auth
-        return [(caller.kind, str(caller.id))] if isinstance(caller, Caller) else []
+        if not isinstance(caller, Caller) or caller.count is not None:
+            return []
+        return [(caller.kind, str(caller.id))]
 
     def count(self, name: str, whom: str) -> None:
         """RateLimited."""
@@ -116,7 +118,11 @@ class ApiView(APIView):
             raise
         self.counts += [counted] if counted else []
 
-    def check_throttles(self, request: Request) -> None:  # noqa: ARG002
+    def check_throttles(self, request: Request) -> None:
+        caller = request.auth
+        if isinstance(caller, Caller) and caller.count is not None:
+            self.counts.append(caller.count)
+            caller.count.require_within()
         for name, whom in self.limits():
             self.count(name, whom)
 

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from kura.accounts.models import ApiToken, IntegrationKey, User
+from kura.api import credentials
 from tests.api.conftest import Api, a_key, by_key, by_session, by_token, nobody, problem
 from tests.factories import a_user
 
@@ -183,6 +184,27 @@ def test_a_revoked_or_expired_key_is_refused(organization):
     problem(Api(Authorization=f"Bearer {old_text}").get(ME), 401, "token_expired")
 
 
+def test_a_key_costs_one_statement(organization, django_assert_num_queries):
+    api = by_key(organization)
+    api.get(ME)
+
+    with django_assert_num_queries(1):
+        api.get(ME)
+
+
+def test_a_token_knows_its_practices_settings(therapist, organization):
+    organization.settings = {"require_if_match": True, "hours": [9, 17]}
+    organization.save()
+    _token, text = ApiToken.objects.make(user=therapist, name="test", expires_at=None)
+
+    found = credentials.token(text, now=timezone.now())
+
+    assert found.user.organization == organization
+    assert found.user.organization.settings == organization.settings
+    assert found.roles == ["therapist"]
+    assert found.user.get_deferred_fields() == {"password"}
+
+
 def test_a_key_is_kept_as_a_hash_and_notes_its_use_now_and_then(
     organization, django_assert_num_queries
 ):
@@ -198,9 +220,9 @@ def test_a_key_is_kept_as_a_hash_and_notes_its_use_now_and_then(
     assert IntegrationKey.objects.get(pk=key.pk).last_used_at == first.last_used_at
 
 
-@pytest.mark.parametrize(("way", "statements"), [(by_token, 2), (by_session, 5)])
+@pytest.mark.parametrize(("way", "statements"), [(by_token, 1), (by_session, 5)])
 def test_a_caller_costs_as_little_as_this(therapist, way, statements):
-    """The token with its person, practice and role; or session, person, practice, role. The limit.
+    """The token with person, practice, role and limit; or each of them and the session.
 
     `me` asks for the role once more.
     """

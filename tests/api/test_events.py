@@ -252,14 +252,14 @@ def test_a_list_costs_as_many_queries_for_one_row_as_for_many(api, patient, rows
         response = api.get(f"{EVENTS}?page_size=100")
 
     assert len(response.json()["results"]) == rows + 1  # the patient's own
-    assert len(queries) == 3  # the caller, the limit, the rows
+    assert len(queries) == 2  # the caller with the limit, the rows
 
 
-def test_an_event_costs_as_many_queries_as_its_service_and_two_more(api, patient):
+def test_an_event_costs_as_many_queries_as_its_service_and_one_more(api, patient):
     api.get(EVENTS)
 
     with CaptureQueriesContext(connection) as queries:
         api.post(EVENTS, paid(patient))
 
     ours = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
-    assert len(ours) == 5, ours  # the caller, the limit; the patient, the event, the bell
+    assert len(ours) == 4, ours  # the caller with the limit; the patient, the event, the bell

@@ -137,7 +137,7 @@ def test_a_key_costs_three_statements(api, patient):
         api.post(EVENTS, called(patient), **{KEY: "a"})
 
     ours = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
-    assert len(ours) == 5 + 3, ours  # without: test_events; the lock, the look, the answer
+    assert len(ours) == 4 + 3, ours  # without: test_events; the lock, the look, the answer
 
 
 # --- with real connections ------------------------------------------------------------------------

@@ -10,10 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from kura.accounts.models import User
 from kura.api import memory, rates
 from kura.api.errors import RateLimited
 from kura.api.models import RateCount
-from tests.api.conftest import by_key, by_session, by_token, nobody, problem
+from tests.api.conftest import Api, a_key, by_key, by_session, by_token, nobody, problem
 from tests.concurrency.test_events import at_once
 
 ME = "/api/v1/auth/me"
@@ -48,6 +49,21 @@ def test_a_person_has_one_limit_however_they_come_and_a_key_its_own(
     problem(by_token(therapist).get(ME), 429, "rate_limited")
     assert by_token(viewer).get(ME).status_code == 200
     assert "RateLimit-Limit" not in by_key(organization).get(ME).headers
+
+
+def test_who_is_not_let_in_spends_nobodys_limit(organization, therapist):
+    key, text = a_key(organization)
+    guess = text[:-1] + ("a" if text[-1] != "a" else "b")
+    root = User.objects.create_superuser("root@example.org", "a-long-password")
+    refused = [
+        Api(Authorization=f"Bearer {guess}"),
+        Api(Authorization=f"Bearer ki_{key.prefix}.x"),
+        by_token(therapist, expires_at=timezone.now()),
+        by_token(root),
+    ]
+
+    assert [api.get(ME).status_code for api in refused] == [401, 401, 401, 403]
+    assert not RateCount.objects.exists()
 
 
 def test_what_is_not_permitted_counts_too(organization, settings):
