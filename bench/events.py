@@ -169,10 +169,10 @@ def _in_processes(works: Sequence[Any]) -> float:
 def _record(practice: Practice, patients: Sequence[uuid.UUID]) -> None:
     with tenancy.scope(practice.organization), transaction.atomic():
         for patient_id in patients:
-            _record_one(practice, patient_id)
+            record_one(practice, patient_id)
 
 
-def _record_one(practice: Practice, patient_id: uuid.UUID) -> uuid.UUID:
+def record_one(practice: Practice, patient_id: uuid.UUID) -> uuid.UUID:
     return record_event(
         organization=practice.organization,
         event_type="PAYMENT_SUCCEEDED",
@@ -217,7 +217,7 @@ def _cluster() -> Iterator[None]:
 def _seconds_until_moved(practice: Practice, patient_id: uuid.UUID, patience: float) -> float:
     time.sleep(random.uniform(0.2, 1.0))  # noqa: S311  in no step with the cluster's poll
     with tenancy.scope(practice.organization):
-        event_id = _record_one(practice, patient_id)
+        event_id = record_one(practice, patient_id)
         start = time.monotonic()
         while not JourneyLog.objects.filter(trigger_event=event_id).exists():
             if time.monotonic() - start > patience:

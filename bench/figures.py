@@ -61,7 +61,7 @@ def compared(
     )
 
 
-def single(name: str, *, unit: str, values: Sequence[float], target: Target) -> Figure:
+def single(name: str, *, unit: str, values: Sequence[float], target: Target | None) -> Figure:
     return Figure(
         name=name,
         unit=unit,

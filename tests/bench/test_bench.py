@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import uuid
 
 import pytest
 from django.db import connection
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from automation.models import AutomationRule
 from automation.selectors.stale import stale_visits
-from bench import database, stale, verification
+from bench import api, database, serving, stale, verification
 from bench.figures import Target, compared, single, table
 from bench.practice import Practice, blueprint, open_practice
 from journeys.models import JourneyLog
 from journeys.selectors.verification import snapshot, violations
 from journeys.services.templates import create_template
 from kura import tenancy
-from tests.factories import a_user
+from tests.factories import PatientFactory, a_user
 
 
 def test_nothing_is_written_to_the_configured_database(db: None) -> None:
@@ -69,6 +72,31 @@ def test_the_ratio_is_the_median_of_the_rounds() -> None:
 
     assert figure.value == 0.5
     assert figure.met is True
+
+
+def test_the_processor_is_counted_by_request() -> None:
+    ours = [serving.Answered(seconds=2, latencies=[0.01] * 100, cpu=0.4)]
+    bare = [serving.Answered(seconds=1, latencies=[0.01] * 100, cpu=0.2)]
+
+    rate, processor, _p95 = api._figures(1, {"bare": bare, "GET patient": ours})
+
+    assert (rate.value, rate.met) == (0.5, False)
+    assert (processor.value, processor.medians) == (2, {"service": 4, "bare": 2})
+
+
+def test_the_bare_view_tells_one_row(rf, organization) -> None:
+    patient = PatientFactory(organization=organization)
+
+    found = resolve(f"/bench/bare/{patient.pk}", urlconf="bench.urls")
+    told = json.loads(found.func(rf.get("/"), **found.kwargs).render().content)
+
+    assert (told["id"], told["full_name"]) == (str(patient.pk), patient.full_name)
+
+
+def test_the_bare_view_is_served_beside_the_product_and_by_the_bench_alone() -> None:
+    assert resolve("/api/v1/auth/me", urlconf="bench.urls").url_name == "api-me"
+    with pytest.raises(Resolver404):
+        resolve(f"/bench/bare/{uuid.UUID(int=0)}")
 
 
 def test_the_table_says_what_was_missed() -> None:

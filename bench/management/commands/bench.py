@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from bench import bulk, events, stale, standing, transitions, verification
+from bench import api, bulk, events, stale, standing, transitions, verification
 from bench.database import throw_away_database
 from bench.figures import Figure, as_data, table
 from bench.practice import Practice, open_practice
 
-PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor")
+PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor", "api")
 
 
 class Command(BaseCommand):
-    help = "Measure moves, events, where patients stand and verification in a throw-away database."
+    help = "Measure moves, events, pages, verification and the API in a throw-away database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--only", choices=PARTS, help="one part (default: all)")
@@ -54,17 +55,16 @@ class Command(BaseCommand):
 def _measured(
     part: str, practice: Practice, rounds: int, sizes: Mapping[str, int]
 ) -> Iterator[Figure]:
-    if part == "transitions":
-        return transitions.measure(practice, rounds=rounds)
-    if part == "bulk":
-        return bulk.measure(practice, rounds=rounds)
-    if part == "events":
-        return events.measure(practice, rounds=rounds)
-    if part == "standing":
-        return standing.measure(practice, rounds=rounds)
-    if part == "monitor":
-        return stale.measure(rounds=rounds, enrollments=sizes["enrollments"])
-    return verification.measure(practice, rounds=rounds, rows=sizes["rows"])
+    measures: dict[str, Callable[..., Iterator[Figure]]] = {
+        "transitions": partial(transitions.measure, practice),
+        "bulk": partial(bulk.measure, practice),
+        "events": partial(events.measure, practice),
+        "standing": partial(standing.measure, practice),
+        "monitor": partial(stale.measure, enrollments=sizes["enrollments"]),
+        "verify": partial(verification.measure, practice, rows=sizes["rows"]),
+        "api": partial(api.measure, practice),
+    }
+    return measures[part](rounds=rounds)
 
 
 def _machine() -> dict[str, Any]:
