@@ -27,7 +27,8 @@ class Cause:
     """Make one with `by_user`, `by_rule`, `by_integration`, `by_system` or `by_import`.
 
     `reason` is free text and goes to `journey_log_notes`, where it can be erased;
-    `reason_code` is a code without personal data and stays in the log.
+    `reason_code` is a code without personal data and stays in the log. `withheld`: permissions
+    that the person has and that this access of theirs (a narrower token) does not carry.
     """
 
     actor_kind: ActorKind
@@ -39,6 +40,7 @@ class Cause:
     reason: str = ""
     via: str = "service"
     request_id: str = ""
+    withheld: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """UnstorableText, InvalidReasonCode: said here, before a patient is locked."""
@@ -49,6 +51,8 @@ class Cause:
 
     def may(self, permission: str) -> bool:
         """Permissions are a person's. Automation moves and enrolls by its rule, never unblocks."""
+        if permission in self.withheld:
+            return False
         if self.user is not None:
             return self.user.has_perm(permission)
         return permission != UNBLOCK

@@ -34,6 +34,7 @@ class StageNotAllowed(KuraError):
     code = "stage_not_allowed"
     status = 422
     constraint = "journey_log_allowed_stage"
+    members = ("allowed_stages",)
 
 
 class StageMoved(KuraError):
@@ -54,6 +55,7 @@ class JourneyBlocked(KuraError):
     message = _("The journey is blocked in “{from_label}”. Only a therapist may lift the block.")
     code = "journey_blocked"
     status = 409
+    members = ("blocked",)
 
 
 class ReviewedOneByOne(KuraError):
@@ -88,18 +90,27 @@ class TransitionNotPermitted(KuraError):
     message = _("The template does not allow this move: “{from_label}” to “{to_label}”.")
     code = "transition_not_permitted"
     status = 409
+    members = (
+        "from_stage",
+        "allowed_to",
+    )
 
 
 class EntryNotPermitted(KuraError):
     message = _("The template does not allow patients to begin in “{to_label}”.")
     code = "transition_not_permitted"
     status = 409
+    members = (
+        "from_stage",
+        "allowed_to",
+    )
 
 
 class GuardFailed(KuraError):
     message = _("Not yet possible. Missing: {missing_words}.")
     code = "guard_failed"
     status = 409
+    members = ("missing",)
 
 
 class JourneyClosed(KuraError):
@@ -268,6 +279,10 @@ class StageInUse(KuraError):
     code = "stage_in_use"
     status = 409
     constraint = "journey_stage_in_use"
+    members = (
+        "stage_code",
+        "standing",
+    )
 
 
 class StageInHistory(KuraError):
@@ -277,6 +292,7 @@ class StageInHistory(KuraError):
     )
     code = "stage_in_history"
     status = 409
+    members = ("stage_code",)
 
 
 class TemplateNotFound(KuraError):
@@ -289,6 +305,7 @@ class TemplateChanged(KuraError):
     message = _("Somebody else edited this template in the meantime. Look again before you save.")
     code = "stale_write"
     status = 412
+    members = ("current_version",)
 
 
 class InitialStageMissing(KuraError):
@@ -310,3 +327,15 @@ class TemplateKeyTaken(KuraError):
     code = "template_key_taken"
     status = 409
     constraint = "journey_template_key_once"
+
+
+class LogRowNotFound(KuraError):
+    message = _("There is no such row in the journey log.")
+    code = "not_found"
+    status = 404
+
+
+class VerificationTooLong(KuraError):
+    message = _("There is too much to check in that time.")
+    code = "verification_too_long"
+    status = 503

@@ -92,8 +92,7 @@ def decide_entry(
         return Decision(to_stage, refusal)
     move = edge(definition, position, to_stage)
     if move is None:
-        label = definition.label(to_stage)
-        return Decision(to_stage, errors.EntryNotPermitted(to_stage=to_stage, to_label=label))
+        return Decision(to_stage, _no_entry(definition, position, to_stage))
     return _along(move, cause, facts, leaving_block=False)
 
 
@@ -243,8 +242,21 @@ def _no_edge(definition: Definition, position: Position, to_stage: str) -> KuraE
         from_label=definition.label(position.stage),
         to_stage=to_stage,
         to_label=definition.label(to_stage),
-        allowed_to=[code for code in definition.allowed if _leads(definition, position, code)],
+        allowed_to=_ways(definition, position),
     )
+
+
+def _no_entry(definition: Definition, position: Position, to_stage: str) -> KuraError:
+    return errors.EntryNotPermitted(
+        from_stage=None,
+        to_stage=to_stage,
+        to_label=definition.label(to_stage),
+        allowed_to=_ways(definition, position),
+    )
+
+
+def _ways(definition: Definition, position: Position) -> list[str]:
+    return [code for code in definition.allowed if _leads(definition, position, code)]
 
 
 def _leads(definition: Definition, position: Position, code: str) -> bool:

@@ -22,6 +22,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import Turn
 from journeys.selectors.definitions import Definition, Stage, definitions
 from journeys.selectors.options import moves_open_to, position_of
+from journeys.selectors.versions import versions_of
 from kura.standing.facts import Facts, facts_of
 from kura.standing.limits import Limits
 from kura.standing.moves import MoveTold, moves_told
@@ -66,7 +67,7 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JourneyView:
-    """One enrollment. `status`: a StageStatus code. `version`: the number of its last move.
+    """One enrollment. `status`: a StageStatus code. `version`: the patient's moves in this journey.
 
     Whose turn: `whose_turn` (a Turn code) and its label. Since when: `entered_at`. Why:
     `last_move.cause`.
@@ -157,6 +158,7 @@ class _Surroundings:
     last_moves: Mapping[uuid.UUID, MoveTold]
     tasks: Mapping[uuid.UUID, Sequence[TaskTold]]
     decisions: Mapping[uuid.UUID, Sequence[Decision]]
+    versions: Mapping[uuid.UUID, int]
 
 
 def _surroundings(
@@ -172,6 +174,7 @@ def _surroundings(
         last_moves={move.enrollment_id: move for move in last},
         tasks=_tasks(rows),
         decisions=moves_open_to(reader, open_ones) if reader and open_ones else {},
+        versions=versions_of(rows),
     )
 
 
@@ -244,7 +247,7 @@ def _view(row: Enrollment, around: _Surroundings) -> JourneyView:
         allowed_transitions=tuple(options),
         next_step=next_step(situation),
         last_move=around.last_moves.get(row.pk),
-        version=row.seq,
+        version=around.versions[row.pk],
     )
 
 
