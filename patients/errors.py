@@ -1,10 +1,17 @@
-"""What can be refused about a file with patients, by name."""
+"""What can be refused about a patient, and about a file with patients, by name."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
 from kura.errors import KuraError
+
+
+class DuplicatePatient(KuraError):
+    message = _("Another patient of this practice has this external id already.")
+    code = "duplicate_patient"
+    status = 409
+    constraint = "patient_external_id_once"
 
 
 class FileRefused(KuraError):
