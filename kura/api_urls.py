@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from django.urls import include, path, re_path
+from django.urls import include, path, re_path, register_converter
+from django.urls.converters import StringConverter
 
 from automation.api.events import EventsView, EventView
 from kura.api.describing import DocsView, SchemaView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
 from kura.api.views import UnknownPath
+from kura.standing.api.journeys import PatientJourneysView, PatientJourneyView
+from kura.standing.api.logs import LogsView, PatientLogsView, VerifyView
+from kura.standing.api.moving import MoveView, UnblockView
+from kura.standing.api.patients import PatientsView, PatientView
+from kura.standing.api.templates import (
+    ActivateView,
+    DeactivateView,
+    TemplatesView,
+    TemplateView,
+)
+from kura.standing.api.worklist import JourneysView, SummaryView
+
+
+class JourneyKeyConverter(StringConverter):
+    """What cannot be a key is no path."""
+
+    regex = "[a-z0-9_-]{1,60}"
+
+
+register_converter(JourneyKeyConverter, "journey_key")
 
 V1 = [
     path("auth/csrf", CsrfView.as_view(), name="api-csrf"),
@@ -19,6 +40,47 @@ V1 = [
     path("auth/tokens/<uuid:token_id>", TokenView.as_view(), name="api-token"),
     path("events", EventsView.as_view(), name="api-events"),
     path("events/<uuid:event_id>", EventView.as_view(), name="api-event"),
+    path("patients", PatientsView.as_view(), name="api-patients"),
+    path("patients/<uuid:patient_id>", PatientView.as_view(), name="api-patient"),
+    path("patients/<uuid:patient_id>/journey", MoveView.as_view(), name="api-move"),
+    path(
+        "patients/<uuid:patient_id>/journeys",
+        PatientJourneysView.as_view(),
+        name="api-patient-journeys",
+    ),
+    path(
+        "patients/<uuid:patient_id>/journeys/<journey_key:journey_key>",
+        PatientJourneyView.as_view(),
+        name="api-journey",
+    ),
+    path(
+        "patients/<uuid:patient_id>/journeys/<journey_key:journey_key>/unblock",
+        UnblockView.as_view(),
+        name="api-unblock",
+    ),
+    path(
+        "patients/<uuid:patient_id>/journey-logs",
+        PatientLogsView.as_view(),
+        name="api-patient-logs",
+    ),
+    path("journey-logs", LogsView.as_view(), name="api-logs"),
+    path("journey-logs/verify", VerifyView.as_view(), name="api-logs-verify"),
+    path("journeys", JourneysView.as_view(), name="api-journeys"),
+    path("journeys/summary", SummaryView.as_view(), name="api-summary"),
+    path("journey-templates", TemplatesView.as_view(), name="api-templates"),
+    path(
+        "journey-templates/<journey_key:journey_key>", TemplateView.as_view(), name="api-template"
+    ),
+    path(
+        "journey-templates/<journey_key:journey_key>/activate",
+        ActivateView.as_view(),
+        name="api-template-activate",
+    ),
+    path(
+        "journey-templates/<journey_key:journey_key>/deactivate",
+        DeactivateView.as_view(),
+        name="api-template-deactivate",
+    ),
 ]
 
 urlpatterns = [

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, reverse
 
 from journeys.models import SystemEventLog
+from journeys.services.transitions import enroll
 from kura import api_urls, tenancy
 from kura.accounts.models import ApiToken, Organization, User
+from patients.models import Patient
 from tests.api.conftest import Api, by_key, by_session, by_token, nobody
 from tests.automation.practice import tell
-from tests.factories import OrganizationFactory, PatientFactory, a_user
+from tests.factories import OrganizationFactory, PatientFactory, a_template, a_user, system
 
 CALLERS = ("nobody", "viewer", "therapist", "manager", "key", "narrow key", "foreign", "platform")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -26,7 +28,7 @@ def row(*statuses: int) -> dict[str, int]:
 
 
 # (route, method) -> what each caller gets; a method that is not named is 405 for who is logged in.
-# A write is sent without a body, so 400 says: permitted, as far as the body.
+# A write is sent with an empty body, so 400 says: permitted, as far as the body.
 TABLE = {
     ("api-csrf", "GET"): row(204, 204, 204, 204, 204, 204, 204, 204),
     ("api-login", "POST"): row(403, 403, 403, 403, 403, 403, 403, 403),
@@ -38,6 +40,26 @@ TABLE = {
     ("api-events", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
     ("api-events", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
     ("api-event", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-patients", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-patients", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
+    ("api-patient", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-patient", "PATCH"): row(401, 403, 200, 200, 200, 403, 404, 403),
+    ("api-move", "PATCH"): row(401, 403, 400, 400, 400, 403, 400, 403),
+    ("api-patient-journeys", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-patient-journeys", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
+    ("api-journey", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-unblock", "POST"): row(401, 403, 409, 409, 403, 403, 404, 403),
+    ("api-patient-logs", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-logs", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-logs-verify", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
+    ("api-journeys", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-summary", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-templates", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-templates", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
+    ("api-template", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-template", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-template-activate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-template-deactivate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
     ("api-docs", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
 }
@@ -50,6 +72,7 @@ class Practice:
     team: dict[str, User]
     event: SystemEventLog
     token: ApiToken
+    patient: Patient
 
 
 @pytest.fixture
@@ -57,14 +80,27 @@ def ours(db) -> Practice:
     organization = OrganizationFactory()
     team = {role: a_user(organization, role) for role in ("viewer", "therapist", "manager")}
     with tenancy.scope(organization):
-        recorded = tell(PatientFactory(organization=organization), "CUSTOM.call")
+        a_template(organization)
+        patient = PatientFactory(organization=organization)
+        enroll(patient_id=patient.pk, journey_key="intake", cause=system())
+        recorded = tell(patient, "CUSTOM.call")
         event = SystemEventLog.objects.get(pk=recorded.event_id)
     token, _text = ApiToken.objects.make(user=team["therapist"], name="theirs", expires_at=None)
-    return Practice(organization, team, event, token)
+    return Practice(organization, team, event, token, patient)
 
 
-def arguments(route: str, practice: Practice) -> dict[str, uuid.UUID]:
+def arguments(route: str, practice: Practice) -> dict[str, Any]:
+    patient, journey = {"patient_id": practice.patient.pk}, {"journey_key": "intake"}
     return {
+        "api-patient": patient,
+        "api-move": patient,
+        "api-patient-journeys": patient,
+        "api-journey": patient | journey,
+        "api-unblock": patient | journey,
+        "api-patient-logs": patient,
+        "api-template": journey,
+        "api-template-activate": journey,
+        "api-template-deactivate": journey,
         "api-token": {"token_id": practice.token.pk},
         "api-event": {"event_id": practice.event.pk},
     }.get(route, {})
@@ -112,7 +148,7 @@ def test_each_caller_gets_what_the_table_says(ours, route, caller):
     api = client_of(caller, ours)
     path = reverse(route, kwargs=arguments(route, ours))
 
-    got = {method: api.call(method, path).status_code for method in METHODS}
+    got = {method: api.call(method, path, {}).status_code for method in METHODS}
 
     assert got == {method: expected(route, method)[caller] for method in METHODS}
 
@@ -124,4 +160,4 @@ def test_a_session_may_what_a_token_may(ours, route, role):
 
     for method in METHODS:
         api = by_session(ours.team[role])
-        assert api.call(method, path).status_code == expected(route, method)[role], method
+        assert api.call(method, path, {}).status_code == expected(route, method)[role], method
