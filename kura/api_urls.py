@@ -6,6 +6,7 @@ from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from automation.api.events import EventsView, EventView
+from automation.api.stale import StaleCheckView
 from kura.api.describing import DocsView, SchemaView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
@@ -32,6 +33,7 @@ class JourneyKeyConverter(StringConverter):
 register_converter(JourneyKeyConverter, "journey_key")
 
 V1 = [
+    path("admin/stale-journeys/check", StaleCheckView.as_view(), name="api-stale-check"),
     path("auth/csrf", CsrfView.as_view(), name="api-csrf"),
     path("auth/login", LoginView.as_view(), name="api-login"),
     path("auth/logout", LogoutView.as_view(), name="api-logout"),

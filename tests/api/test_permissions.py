@@ -60,6 +60,8 @@ TABLE = {
     ("api-template", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-activate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-deactivate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-stale-check", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
+    ("api-stale-check", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
     ("api-docs", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
 }
