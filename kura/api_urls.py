@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
 from automation.api.events import EventsView, EventView
 from automation.api.stale import StaleCheckView
+from automation.api.traces import TraceView
 from kura.api.describing import DocsView, SchemaView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
@@ -83,6 +85,11 @@ V1 = [
         DeactivateView.as_view(),
         name="api-template-deactivate",
     ),
+    path("events/<uuid:event_id>/link", LinkView.as_view(), name="api-event-link"),
+    path("events/<uuid:event_id>/replay", ReplayView.as_view(), name="api-event-replay"),
+    path("events/<uuid:event_id>/retry", RetryView.as_view(), name="api-event-retry"),
+    path("events/<uuid:event_id>/skip", SkipView.as_view(), name="api-event-skip"),
+    path("events/<uuid:event_id>/trace", TraceView.as_view(), name="api-event-trace"),
 ]
 
 urlpatterns = [

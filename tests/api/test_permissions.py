@@ -60,6 +60,11 @@ TABLE = {
     ("api-template", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-activate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-deactivate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-event-trace", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-event-link", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-replay", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-retry", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-skip", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
     ("api-stale-check", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-stale-check", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
@@ -106,6 +111,12 @@ def arguments(route: str, practice: Practice) -> dict[str, Any]:
         "api-token": {"token_id": practice.token.pk},
         "api-event": {"event_id": practice.event.pk},
     }.get(route, {})
+
+
+def arguments(route: str, practice: Practice) -> dict[str, uuid.UUID]:
+    if route.startswith("api-event-") or route == "api-event":
+        return {"event_id": practice.event.pk}
+    return {"token_id": practice.token.pk} if route == "api-token" else {}
 
 
 def client_of(caller: str, practice: Practice) -> Api:
