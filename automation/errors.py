@@ -199,6 +199,7 @@ class RuleCycle(KuraError):
     message = _("These rules would call each other without end: {path_words}.")
     code = "rule_cycle"
     status = 409
+    members = ("path",)
 
 
 class RuleNotFound(KuraError):

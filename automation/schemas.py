@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -16,13 +17,14 @@ from jsonschema.validators import extend
 
 from automation.problems import Problem
 
+MOST_FLAWS: Final = 200  # that are looked for; a hostile value shall not cost seconds
 LONGEST_TOKEN: Final = 300  # characters of a member's name in a pointer
 
 
 def schema_problems(schema: Mapping[str, Any], value: object) -> list[Problem]:
-    """All of them, each place named once and in the order of the value."""
+    """The first MOST_FLAWS, each place named once and in the order of the value."""
     found: dict[tuple[str, str], Problem] = {}
-    for flaw in _validator(_Key(schema)).iter_errors(value):
+    for flaw in islice(_validator(_Key(schema)).iter_errors(value), MOST_FLAWS):
         at = "".join(map(pointer_token, flaw.absolute_path))
         for problem in _problems(flaw):
             found.setdefault((at + problem.pointer, problem.code), problem.below(at))

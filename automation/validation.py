@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from automation import errors, payloads
 from automation.actions import ACTIONS
 from automation.actions.base import Practice
-from automation.definition import SCHEMA, hours
+from automation.definition import MOST_ACTIONS, SCHEMA, hours
 from automation.engine import BLOCKING_ACTIONS
 from automation.judging import TIMEOUT
 from automation.problems import Problem
@@ -186,7 +186,7 @@ def _actions(rule: Definition, practice: Practice) -> Iterator[Problem]:
     actions = rule.get("actions")
     if not isinstance(actions, list):
         return
-    for index, action in enumerate(actions):
+    for index, action in enumerate(actions[:MOST_ACTIONS]):  # the schema refuses more
         if isinstance(action, Mapping) and isinstance(action.get("type"), str):
             for problem in _action(rule, action, practice):
                 yield problem.below(f"/actions/{index}")

@@ -7,6 +7,7 @@ from django.urls.converters import StringConverter
 
 from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
 from automation.api.events import EventsView, EventView
+from automation.api.rules import PublishView, RulesView, RuleView
 from automation.api.stale import StaleCheckView
 from automation.api.traces import TraceView
 from kura.api.describing import DocsView, SchemaView
@@ -90,6 +91,9 @@ V1 = [
     path("events/<uuid:event_id>/retry", RetryView.as_view(), name="api-event-retry"),
     path("events/<uuid:event_id>/skip", SkipView.as_view(), name="api-event-skip"),
     path("events/<uuid:event_id>/trace", TraceView.as_view(), name="api-event-trace"),
+    path("rules", RulesView.as_view(), name="api-rules"),
+    path("rules/<uuid:rule_id>", RuleView.as_view(), name="api-rule"),
+    path("rules/<uuid:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
 ]
 
 urlpatterns = [

@@ -54,3 +54,14 @@ class Whole(serializers.IntegerField):
         if isinstance(data, bool | float):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """A JSON true or false; "yes", 1 and null are neither."""
+
+    default_error_messages = {"invalid": _("This is neither true nor false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data

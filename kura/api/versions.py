@@ -8,10 +8,13 @@ A compressing proxy turns a tag into a weak one (`W/"7"`); it still names the sa
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.core.serializers.json import DjangoJSONEncoder
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,6 +27,12 @@ SETTING: Final = "require_if_match"  # in an organization's settings
 
 def etag(version: object) -> str:
     return f'"{version}"'
+
+
+def fingerprint(told: Any) -> str:
+    """The version of what has no number: of what is told itself."""
+    text = json.dumps(told, cls=DjangoJSONEncoder, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def versioned(request: Request, version: object, told: Callable[[], Any]) -> Response:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, reverse
 
+from automation.models import AutomationRule
 from journeys.models import SystemEventLog
 from journeys.services.transitions import enroll
 from kura import api_urls, tenancy
 from kura.accounts.models import ApiToken, Organization, User
 from patients.models import Patient
 from tests.api.conftest import Api, by_key, by_session, by_token, nobody
-from tests.automation.practice import tell
+from tests.automation.practice import a_rule, tell
 from tests.factories import OrganizationFactory, PatientFactory, a_template, a_user, system
 
 CALLERS = ("nobody", "viewer", "therapist", "manager", "key", "narrow key", "foreign", "platform")
@@ -65,6 +66,13 @@ TABLE = {
     ("api-event-replay", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
     ("api-event-retry", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
     ("api-event-skip", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-rules", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-rules", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
+    ("api-rule", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-rule", "PUT"): row(401, 403, 403, 400, 400, 403, 404, 403),
+    ("api-rule", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-rule", "DELETE"): row(401, 403, 403, 204, 204, 403, 404, 403),
+    ("api-rule-publish", "POST"): row(401, 403, 403, 409, 409, 403, 404, 403),
     ("api-stale-check", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-stale-check", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
@@ -78,6 +86,7 @@ class Practice:
     organization: Organization
     team: dict[str, User]
     event: SystemEventLog
+    rule: AutomationRule
     token: ApiToken
     patient: Patient
 
@@ -92,6 +101,7 @@ def ours(db) -> Practice:
         enroll(patient_id=patient.pk, journey_key="intake", cause=system())
         recorded = tell(patient, "CUSTOM.call")
         event = SystemEventLog.objects.get(pk=recorded.event_id)
+        rule = a_rule(organization, "CUSTOM.rare")
     token, _text = ApiToken.objects.make(user=team["therapist"], name="theirs", expires_at=None)
     return Practice(organization, team, event, token, patient)
 
@@ -111,11 +121,14 @@ def arguments(route: str, practice: Practice) -> dict[str, Any]:
         "api-token": {"token_id": practice.token.pk},
         "api-event": {"event_id": practice.event.pk},
     }.get(route, {})
+    return Practice(organization, team, event, rule, token)
 
 
 def arguments(route: str, practice: Practice) -> dict[str, uuid.UUID]:
     if route.startswith("api-event-") or route == "api-event":
         return {"event_id": practice.event.pk}
+    if route.startswith("api-rule-") or route == "api-rule":
+        return {"rule_id": practice.rule.pk}
     return {"token_id": practice.token.pk} if route == "api-token" else {}
 
 
