@@ -24,15 +24,16 @@ def value_words(value: object, field: Field | None) -> str:
 
 
 def label_of(field: Field | None, path: str) -> str:
-    return _in_language(field.labels) if field and field.labels else path
+    return in_language(field.labels) if field and field.labels else path
 
 
 def _text_words(value: str, field: Field | None) -> str:
     if field and field.choices and value in field.choices:
-        return _in_language(field.choices[value])
+        return in_language(field.choices[value])
     when = instant(value) if field and field.type == "datetime" else None
     return value if when is None else formats.date_format(timezone.localtime(when), "j b Y, H:i")
 
 
-def _in_language(labels: Labels) -> str:
+def in_language(labels: Labels) -> str:
+    """The reader's; Spanish is the other one."""
     return labels["en" if (get_language() or "").startswith("en") else "es"]

@@ -7,9 +7,11 @@ from django.urls.converters import StringConverter
 
 from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
 from automation.api.events import EventsView, EventView
+from automation.api.library import InstallView, LibraryView
 from automation.api.rules import PublishView, RulesView, RuleView
 from automation.api.stale import StaleCheckView
 from automation.api.traces import TraceView
+from automation.api.vocabulary import VocabularyView
 from kura.api.describing import DocsView, SchemaView
 from kura.api.sessions import CsrfView, LoginView, LogoutView, MeView
 from kura.api.tokens import TokensView, TokenView
@@ -94,6 +96,9 @@ V1 = [
     path("rules", RulesView.as_view(), name="api-rules"),
     path("rules/<uuid:rule_id>", RuleView.as_view(), name="api-rule"),
     path("rules/<uuid:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
+    path("rules/install", InstallView.as_view(), name="api-rules-install"),
+    path("rules/library", LibraryView.as_view(), name="api-rules-library"),
+    path("rules/vocabulary", VocabularyView.as_view(), name="api-rules-vocabulary"),
 ]
 
 urlpatterns = [
