@@ -103,14 +103,43 @@ def _processed(
         event=event,
         patient_id=patient_id,
         practice=practice,
-        stored=kept_facts(event)
-        or facts.snapshot(position, event.journey_key or "", _asked(rules), now),
+        stored=_facts(event, position, rules, now),
         runs=runs,
         replay=replay,
         now=now,
         is_over=_is_over(event, position),
     )
     return _run_all(in_order(rules, case.practice), case)
+
+
+def try_rule(rule: AutomationRule, event: SystemEventLog, *, now: datetime) -> RuleRun:
+    """One rule alone, as `process` would run it if it listened. What it does is done.
+
+    Needs a transaction (`automation.rehearsal` undoes it) and the tenant scope; locks the patient,
+    whom the event must have.
+    """
+    patient_id = event.patient_id
+    if patient_id is None:
+        raise errors.NotDecidable
+    [position] = locked_positions([patient_id], event.journey_key or "")
+    case = _Case(
+        event=event,
+        patient_id=patient_id,
+        practice=Practice(organization=event.organization),
+        stored=_facts(event, position, [rule], now),
+        runs={},
+        replay=False,
+        now=now,
+        is_over=_is_over(event, position),
+    )
+    return run_rule(rule, case)
+
+
+def _facts(
+    event: SystemEventLog, position: Position, rules: Sequence[AutomationRule], now: datetime
+) -> facts.Facts:
+    kept = kept_facts(event)
+    return kept or facts.snapshot(position, event.journey_key or "", _asked(rules), now)
 
 
 def _is_over(event: SystemEventLog, position: Position) -> bool:
@@ -162,10 +191,11 @@ def listening_rules(event: SystemEventLog, practice: Practice) -> list[Automatio
     nobody is moved on in a journey that the analysis was not about.
     """
     rules = rules_of(event.organization_id, event.event_type)
-    return [rule for rule in rules if _concerns(rule, event, practice)]
+    return [rule for rule in rules if concerns(rule, event, practice)]
 
 
-def _concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
+def concerns(rule: AutomationRule, event: SystemEventLog, practice: Practice) -> bool:
+    """Whether a rule of this event's trigger hears it."""
     if event.event_type == TIMEOUT:  # the monitor says whose limit was passed
         return bool(facts.told(event)["payload"].get("rule_id") == str(rule.pk))
     if rule.journey_key in ("", event.journey_key):

@@ -8,6 +8,7 @@ from django.urls.converters import StringConverter
 from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
 from automation.api.events import EventsView, EventView
 from automation.api.library import InstallView, LibraryView
+from automation.api.rehearsals import DryRunView, ValidateView
 from automation.api.rules import PublishView, RulesView, RuleView
 from automation.api.stale import StaleCheckView
 from automation.api.traces import TraceView
@@ -96,8 +97,10 @@ V1 = [
     path("rules", RulesView.as_view(), name="api-rules"),
     path("rules/<uuid:rule_id>", RuleView.as_view(), name="api-rule"),
     path("rules/<uuid:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
+    path("rules/dry-run", DryRunView.as_view(), name="api-rules-dry-run"),
     path("rules/install", InstallView.as_view(), name="api-rules-install"),
     path("rules/library", LibraryView.as_view(), name="api-rules-library"),
+    path("rules/validate", ValidateView.as_view(), name="api-rules-validate"),
     path("rules/vocabulary", VocabularyView.as_view(), name="api-rules-vocabulary"),
 ]
 

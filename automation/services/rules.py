@@ -21,9 +21,9 @@ from django.utils import timezone
 from automation import errors
 from automation.actions.base import Practice
 from automation.definition import normal
-from automation.graph import Listener, proven_cycle
 from automation.judging import TIMEOUT
 from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion, SwitchKind
+from automation.selectors.rules import cycle_through
 from automation.validation import problems_of, require_valid, unkeepable, words_of
 from kura import tenancy
 from kura.accounts.models import Organization, User
@@ -216,17 +216,10 @@ def _says_nothing_new(rule: AutomationRule, definition: Definition) -> bool:
 
 def _require_no_cycle(rule: AutomationRule, practice: Practice) -> None:
     """RuleCycle if this rule, once active, would be part of a proven one."""
-    others = AutomationRule.objects.filter(organization=rule.organization, is_active=True)
-    listeners = [_listener(other) for other in others.exclude(pk=rule.pk)]
-    cycle = proven_cycle(_listener(rule), listeners, practice)
+    cycle = cycle_through(rule.definition, practice, besides=rule.pk)
     if cycle is not None:
-        names = [listener.name for listener in (*cycle, cycle[0])]
-        words = " → ".join(f"“{name}”" for name in names)
-        raise errors.RuleCycle(path=names, path_words=words)
-
-
-def _listener(rule: AutomationRule) -> Listener:
-    return Listener(rule.name, rule.definition)
+        words = " → ".join(f"“{name}”" for name in cycle)
+        raise errors.RuleCycle(path=cycle, path_words=words)
 
 
 # --- what is written ----------------------------------------------------------------------------
