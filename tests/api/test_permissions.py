@@ -41,6 +41,25 @@ TABLE = {
     ("api-events", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
     ("api-events", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
     ("api-event", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-event-trace", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-event-link", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-replay", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-retry", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-event-skip", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
+    ("api-rules", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-rules", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
+    ("api-rule", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
+    ("api-rule", "PUT"): row(401, 403, 403, 400, 400, 403, 404, 403),
+    ("api-rule", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
+    ("api-rule", "DELETE"): row(401, 403, 403, 204, 204, 403, 404, 403),
+    ("api-rule-publish", "POST"): row(401, 403, 403, 409, 409, 403, 404, 403),
+    ("api-rules-dry-run", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
+    ("api-rules-install", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
+    ("api-rules-library", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-rules-validate", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
+    ("api-rules-vocabulary", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
+    ("api-stale-check", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
+    ("api-stale-check", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-patients", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
     ("api-patients", "POST"): row(401, 403, 400, 400, 400, 403, 400, 403),
     ("api-patient", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
@@ -61,25 +80,6 @@ TABLE = {
     ("api-template", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-activate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-template-deactivate", "POST"): row(401, 403, 403, 200, 200, 403, 404, 403),
-    ("api-event-trace", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
-    ("api-event-link", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
-    ("api-event-replay", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
-    ("api-event-retry", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
-    ("api-event-skip", "POST"): row(401, 403, 400, 400, 403, 403, 400, 403),
-    ("api-rules", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
-    ("api-rules", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
-    ("api-rule", "GET"): row(401, 200, 200, 200, 200, 403, 404, 403),
-    ("api-rule", "PUT"): row(401, 403, 403, 400, 400, 403, 404, 403),
-    ("api-rule", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
-    ("api-rule", "DELETE"): row(401, 403, 403, 204, 204, 403, 404, 403),
-    ("api-rule-publish", "POST"): row(401, 403, 403, 409, 409, 403, 404, 403),
-    ("api-rules-dry-run", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
-    ("api-rules-install", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
-    ("api-rules-library", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
-    ("api-rules-validate", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
-    ("api-rules-vocabulary", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
-    ("api-stale-check", "GET"): row(401, 403, 403, 200, 200, 403, 200, 403),
-    ("api-stale-check", "POST"): row(401, 403, 403, 200, 200, 403, 200, 403),
     ("api-schema", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
     ("api-docs", "GET"): row(200, 200, 200, 200, 200, 200, 200, 200),
 }
@@ -91,9 +91,9 @@ class Practice:
     organization: Organization
     team: dict[str, User]
     event: SystemEventLog
-    rule: AutomationRule
     token: ApiToken
     patient: Patient
+    rule: AutomationRule
 
 
 @pytest.fixture
@@ -108,11 +108,15 @@ def ours(db) -> Practice:
         event = SystemEventLog.objects.get(pk=recorded.event_id)
         rule = a_rule(organization, "CUSTOM.rare")
     token, _text = ApiToken.objects.make(user=team["therapist"], name="theirs", expires_at=None)
-    return Practice(organization, team, event, token, patient)
+    return Practice(organization, team, event, token, patient, rule)
 
 
 def arguments(route: str, practice: Practice) -> dict[str, Any]:
     patient, journey = {"patient_id": practice.patient.pk}, {"journey_key": "intake"}
+    if route.startswith("api-event-"):
+        return {"event_id": practice.event.pk}
+    if route in ("api-rule", "api-rule-publish"):
+        return {"rule_id": practice.rule.pk}
     return {
         "api-patient": patient,
         "api-move": patient,
@@ -126,15 +130,6 @@ def arguments(route: str, practice: Practice) -> dict[str, Any]:
         "api-token": {"token_id": practice.token.pk},
         "api-event": {"event_id": practice.event.pk},
     }.get(route, {})
-    return Practice(organization, team, event, rule, token)
-
-
-def arguments(route: str, practice: Practice) -> dict[str, uuid.UUID]:
-    if route.startswith("api-event-") or route == "api-event":
-        return {"event_id": practice.event.pk}
-    if route.startswith("api-rule-") or route == "api-rule":
-        return {"rule_id": practice.rule.pk}
-    return {"token_id": practice.token.pk} if route == "api-token" else {}
 
 
 def client_of(caller: str, practice: Practice) -> Api:
