@@ -3,7 +3,8 @@
 It writes JOURNEY_STAGE_TIMEOUT events and nothing else; what follows is the rule's business, and
 whether a reminder may leave now is decided where messages leave (`automation.withholding`). An
 event's key is rule, stage visit and occurrence, so that monitors which overlap, come late or run
-twice can neither double nor skip; the lock only spares them the work.
+twice can neither double nor skip; the lock only spares them the work. A check of one practice or
+journey has a lock of its own: the hour's check of everybody does not give way to it.
 
 Each batch commits by itself. A visit that cannot be said is put aside with its error, and the
 others are said all the same. The schedule, the command and the API call this one function.
@@ -41,7 +42,8 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500  # visits in a transaction
 MOST_LOOKED_AT: Final = 10_000  # visits found by one statement; then it looks again
 MOST_LISTED: Final = 1000  # visits that a report names
-TURN: Final = 0x4B7572614D6F6E69  # "KuraMoni": the number of the advisory lock
+_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+_UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 Clock = Callable[[], datetime]
 
@@ -106,7 +108,8 @@ def check(
 ) -> Report:
     """Look at everybody in scope, and say who is stuck. Call it outside a transaction.
 
-    `clock` tells the moment that is judged. Raises CheckInProgress while another check is at work.
+    `clock` tells the moment that is judged. Raises CheckInProgress while another check of the same
+    scope and journey is at work.
     A check of every organization and journey leaves its sign of life.
     """
     started_at = clock()
@@ -115,7 +118,7 @@ def check(
     if dry_run:
         _look(report, journey_key)
     else:
-        with _turn():
+        with _turn(journey_key):
             _work(report, journey_key, time.monotonic() + seconds)
     report.finished_at = clock()
     if not dry_run and not journey_key and tenancy.organization_in_scope() is None:
@@ -231,19 +234,20 @@ def _name_of(error: Exception) -> str:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _turn(journey_key: str = "") -> Iterator[None]:
     """CheckInProgress when somebody else is at it. Who dies gives it back with the connection."""
-    if not _asked("SELECT pg_try_advisory_lock(%s)"):
+    name = f"monitor:{tenancy.organization_in_scope() or ''}:{journey_key}"
+    if not _asked(_LOCK, name):
         raise errors.CheckInProgress
     try:
         yield
     finally:
-        _asked("SELECT pg_advisory_unlock(%s)")
+        _asked(_UNLOCK, name)
 
 
-def _asked(question: str) -> bool:
+def _asked(question: str, name: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(question, [TURN])
+        cursor.execute(question, [name])
         return bool(cursor.fetchone()[0])
 
 

@@ -127,7 +127,7 @@ def test_without_lock_and_without_timers_the_keys_alone_hold(practice, stuck):
 
 
 def test_while_one_is_at_work_the_others_are_told_so(practice, stuck):
-    with monitor._turn():
+    with tenancy.every_organization(), monitor._turn():
         assert at_once(*[lambda: checked(BEGIN)] * MONITORS) == [None] * MONITORS
     assert steps() == []
 
@@ -135,10 +135,21 @@ def test_while_one_is_at_work_the_others_are_told_so(practice, stuck):
     assert len(steps()) == STUCK
 
 
+@pytest.mark.parametrize("key", ["", "intake"], ids=["a practice", "a journey"])
+def test_a_check_of_a_part_does_not_take_the_turn_of_the_check_of_all(practice, stuck, key):
+    """Else whoever runs one by hand at the full hour would silence all others for an hour."""
+    with monitor._turn(key):  # in the practice's scope
+        [report] = at_once(lambda: checked(BEGIN))
+
+    assert isinstance(report, Report)
+    assert report.emitted == STUCK
+
+
 def test_a_monitor_that_dies_keeps_nobody_out(practice, stuck):
     def die() -> None:
-        turn = monitor._turn()
-        turn.__enter__()
+        with tenancy.every_organization():
+            turn = monitor._turn()
+            turn.__enter__()
         assert checked_elsewhere() == [None]
         connections.close_all()
 
