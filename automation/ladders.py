@@ -31,6 +31,12 @@ _UNREVIEWED: Final = said(
     "{patient.full_name} has been on hold in “{journey.name}” for {hours_in_stage} h and nobody "
     "has reviewed it. Review the block.",
 )
+_NOBODY_LOOKED: Final = {
+    "field": "journey.reviewed_at",
+    "op": "exists",
+    "value": False,
+    "label": said("nadie ha revisado el bloqueo", "nobody has reviewed the block"),
+}
 _FORGOTTEN_SUBJECT: Final = said(
     "⚠️ Un bloqueo sin revisar: {journey.name}", "⚠️ A block without review: {journey.name}"
 )
@@ -133,7 +139,12 @@ class Ladder:
 
 def _unreviewed(key: str, journey: str, block: str) -> Iterator[ReadyRule]:
     """A patient on hold whom nobody looks at waits unseen: that is for staff, day and night."""
-    common: dict[str, Any] = {"journey_key": key, "trigger": TIMEOUT, "stage": block}
+    common: dict[str, Any] = {
+        "journey_key": key,
+        "trigger": TIMEOUT,
+        "stage": block,
+        "conditions": _NOBODY_LOOKED,
+    }
     yield ReadyRule(
         code=f"{key}.block_unreviewed",
         names=said(f"{journey}: bloqueo sin revisar", f"{journey}: block without review"),

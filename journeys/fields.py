@@ -60,6 +60,11 @@ FIXED_FIELDS: Final = {
         Field("journey.number", "integer", _names("número de inscripción", "enrollment number")),
         Field("journey.entered_at", "datetime", _names("en la etapa desde", "in the stage since")),
         Field("journey.hours_in_stage", "number", _names("horas en la etapa", "hours in stage")),
+        Field(
+            "journey.reviewed_at",
+            "datetime",
+            _names("última revisión del bloqueo", "last review of the block"),
+        ),
     )
 }
 

@@ -5,7 +5,9 @@ Paths (Spec 9.1): `patient.*`, `journey.*`, `journeys.<key>`, `events.<TYPE>.cou
 alone: same journey, and after the patient's previous enrollment in it was closed, so that last
 year's payment does not confirm this year's retreat. Events about the person count always.
 
-Only what the paths name is queried: at most three statements, however many patients.
+`journey.reviewed_at`: when a person last reviewed the present block and left it standing.
+
+Only what the paths name is queried: at most four statements, however many patients.
 """
 
 from __future__ import annotations
@@ -41,9 +43,10 @@ def facts_of(
     ids = [position.patient_id for position in positions]
     patients = _patients(ids) if _any_of(paths, "patient", "journeys") else {}
     events = _events(ids, journey_key, _event_names(paths))
+    reviews = _reviews(positions) if _REVIEWED_AT in paths else {}
     return {
         position.patient_id: {
-            "journey": _journey(position, journey_key, now),
+            "journey": _journey(position, journey_key, now) | reviews.get(position.patient_id, {}),
             **patients.get(position.patient_id, {}),
             "events": events.get(position.patient_id, _no_events(paths)),
         }
@@ -66,6 +69,33 @@ def _journey(position: Position, journey_key: str, now: datetime) -> Facts:
             "hours_in_stage": (now - position.entered_at).total_seconds() / 3600,
         }
     return facts
+
+
+_REVIEWED_AT: Final = "journey.reviewed_at"
+_REVIEWS: Final = """
+SELECT asked.patient_id, max(r.reviewed_at)
+FROM unnest(%(patients)s::uuid[], %(enrollments)s::uuid[], %(seqs)s::integer[])
+    AS asked (patient_id, enrollment_id, seq)
+JOIN block_reviews r ON r.enrollment_id = asked.enrollment_id AND r.seq = asked.seq
+GROUP BY asked.patient_id
+"""
+
+
+def _reviews(positions: Iterable[Position]) -> dict[uuid.UUID, Facts]:
+    """Of the block that each is in; a later block of the same enrollment is another."""
+    held = [
+        (position.patient_id, position.enrollment_id, position.seq)
+        for position in positions
+        if position.is_blocked and position.enrollment_id is not None
+    ]
+    asked: dict[str, Any] = {
+        "patients": as_array(patient for patient, _enrollment, _seq in held),
+        "enrollments": as_array(enrollment for _patient, enrollment, _seq in held),
+        "seqs": [seq for _patient, _enrollment, seq in held],
+    }
+    with prepared_cursor() as cursor:
+        cursor.execute(_REVIEWS, asked)
+        return {patient: {"reviewed_at": at} for patient, at in cursor.fetchall()}
 
 
 def _patients(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Facts]:

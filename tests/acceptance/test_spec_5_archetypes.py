@@ -9,6 +9,8 @@ from django.core import mail as django_mail
 
 from automation.ladders import LADDERS
 from automation.models import AutomationRule, StaffTask
+from journeys.selectors.positions import ANYWHERE
+from journeys.services.reviews import keep_blocked
 from kura.demo.archetypes import ARCHETYPES
 from tests.acceptance.stuck import NOW, check, hours, look, somebody
 
@@ -68,6 +70,27 @@ def test_at_the_stagnation_alert_a_therapist_is_asked_to_look(waiting):
 
     asked = StaffTask.objects.get()
     assert (asked.patient_id, asked.journey_key) == (patient.pk, "despertar_8s")
+
+
+@pytest.mark.parametrize(("is_reviewed", "asked"), [(False, 2), (True, 0)])
+def test_only_a_block_that_nobody_has_reviewed_is_told_to_people(
+    waiting, therapist, is_reviewed, asked
+):
+    """A task after a day and a call to the practice after three; not once somebody has looked."""
+    patient = somebody(waiting, NOW - hours(3 * DAY), "BLOCKED", "intake")
+    if is_reviewed:
+        keep_blocked(
+            patient_id=patient.pk,
+            journey_key="intake",
+            reviewer=therapist,
+            expected=ANYWHERE,
+            now=NOW,
+        )
+
+    mails = look(NOW)
+
+    assert len(mails) + StaffTask.objects.filter(patient=patient).count() == asked
+    assert patient.email not in mails
 
 
 def test_the_table_has_these_archetypes_and_the_monitor_has_rules_for_each(archetypes):
