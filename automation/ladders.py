@@ -25,6 +25,12 @@ _STUCK: Final = said(
     "{patient.full_name} is still in “{stage.name}” of “{journey.name}” ({hours_in_stage} h). The "
     "reminders were not enough: call, or decide how to go on.",
 )
+_STANDS_STILL: Final = said(
+    "{patient.full_name} lleva {hours_in_stage} h en «{stage.name}» de «{journey.name}» sin "
+    "avanzar. Llama o decide cómo seguir.",
+    "{patient.full_name} has been in “{stage.name}” of “{journey.name}” for {hours_in_stage} h "
+    "without going on. Call, or decide how to go on.",
+)
 _UNREVIEWED: Final = said(
     "{patient.full_name} lleva {hours_in_stage} h en espera en «{journey.name}» y nadie lo ha "
     "revisado. Revisa el bloqueo.",
@@ -80,7 +86,7 @@ class Ladder:
             yield self._reminder(mail(self.subject, self.body))
             yield self._question()
         else:
-            alert = task(_STUCK, due_in_hours=LOOK_WITHIN)
+            alert = task(_STANDS_STILL, due_in_hours=LOOK_WITHIN)
             yield self._reminder(alert, mail(self.subject, self.body))
 
     def _reminder(self, *actions: dict[str, Any]) -> ReadyRule:

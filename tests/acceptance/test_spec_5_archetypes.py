@@ -70,6 +70,7 @@ def test_at_the_stagnation_alert_a_therapist_is_asked_to_look(waiting):
 
     asked = StaffTask.objects.get()
     assert (asked.patient_id, asked.journey_key) == (patient.pk, "despertar_8s")
+    assert "recordatorios" not in asked.text  # none was sent before
 
 
 @pytest.mark.parametrize(("is_reviewed", "asked"), [(False, 2), (True, 0)])
