@@ -1,4 +1,4 @@
-"""Which enrollments have their reminders paused now. The outbox and the monitor ask the same."""
+"""Which enrollments have their reminders paused now: the outbox asks in SQL, pages in the ORM."""
 
 from __future__ import annotations
 
