@@ -2,8 +2,10 @@
 
 Time is a property of the stage visit (`entered_at`): whoever moved on, came back or was back-dated
 is judged by the visit they are in. Of a ladder only the current step is due: after an outage the
-patient gets one reminder and not all that were missed. Hours are elapsed hours, whatever the
-clocks of a country do meanwhile. Spec 2.4, with the practices kept apart.
+patient gets one reminder and not all that were missed. The next step counts from when the last one
+that was said was due (`stage_timers`): new hours of a rule repeat no step and leave none out. Hours
+are elapsed hours, whatever the clocks of a country do meanwhile. Spec 2.4, with the practices kept
+apart.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _STALE: Final = """
 SELECT
     r.id AS rule_id, r.organization_id, r.name AS rule_name, e.id AS enrollment_id, e.patient_id,
     e.journey_key, e.stage, e.seq AS stage_seq, e.entered_at, step.occurrence,
-    e.entered_at + (r.max_hours + (step.occurrence - 1) * coalesce(r.repeat_hours, 0))
+    last.due_at + (step.occurrence - last.occurrence) * coalesce(r.repeat_hours, 0)
         * interval '1 hour' AS due_at,
     step.occurrence > coalesce(timer.occurrence, 0) AS is_due,
     count(*) FILTER (WHERE step.occurrence > coalesce(timer.occurrence, 0)) OVER () AS all_due,
@@ -45,15 +47,21 @@ CROSS JOIN LATERAL (
         AND (SELECT p.erased_at FROM patients p WHERE p.id = v.patient_id) IS NULL
     OFFSET 0
 ) e
+LEFT JOIN stage_timers timer
+    ON timer.enrollment_id = e.id AND timer.stage_seq = e.seq AND timer.rule_id = r.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(timer.occurrence, 1) AS occurrence,
+        greatest(timer.due_at, e.entered_at + CASE WHEN timer.occurrence IS NULL
+            THEN r.max_hours ELSE r.max_hours - coalesce(r.repeat_hours, 0) END
+            * interval '1 hour') AS due_at
+) last
 CROSS JOIN LATERAL (
     SELECT CASE WHEN r.repeat_hours IS NULL THEN 1 ELSE least(
         coalesce(r.max_repeats, %(most)s),
-        1 + greatest(0, floor((extract(epoch FROM %(now)s - e.entered_at) / 3600 - r.max_hours)
+        last.occurrence + greatest(0, floor(extract(epoch FROM %(now)s - last.due_at) / 3600
             / r.repeat_hours)))::integer
     END AS occurrence
 ) step
-LEFT JOIN stage_timers timer
-    ON timer.enrollment_id = e.id AND timer.stage_seq = e.seq AND timer.rule_id = r.id
 WHERE r.trigger_event = %(timeout)s AND r.is_active AND r.archived_at IS NULL AND r.max_hours > 0
     AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
     AND (%(key)s = '' OR r.journey_key = %(key)s)

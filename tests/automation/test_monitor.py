@@ -139,13 +139,28 @@ def test_after_an_outage_the_current_step_is_said_once(organization, template):
     assert timeouts().last().payload_row.payload["occurrence"] == 3
 
 
-def test_a_ladder_that_was_slowed_down_does_not_say_earlier_steps_again(organization, template):
+@pytest.mark.parametrize(
+    ("new_hours", "early", "next_at"),
+    [
+        ({"repeat_hours": 24}, 23.9, 24),
+        ({"repeat_hours": 1}, 0.9, 1),
+        ({"max_hours": 80}, 21.9, 22),
+        ({"max_hours": 10}, 1.9, 2),
+    ],
+    ids=["slower", "faster", "later", "earlier"],
+)
+def test_new_hours_count_from_the_last_step_and_leave_none_out(
+    organization, template, new_hours, early, next_at
+):
+    """The sixth step was due just now; the seventh follows as the rule says since."""
     rule = a_timeout(organization, repeat_hours=2, max_repeats=40)
     stuck(organization, 58)
     check()
-    AutomationRule.objects.filter(pk=rule.pk).update(repeat_hours=24)
+    AutomationRule.objects.filter(pk=rule.pk).update(**new_hours)
 
-    assert check(25).emitted == 0
+    assert check(early).emitted == 0
+    assert check(next_at).emitted == 1
+    assert [one.payload_row.payload["occurrence"] for one in timeouts()] == [6, 7]
 
 
 @pytest.mark.parametrize("ends", ["moved", "closed"])
