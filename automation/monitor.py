@@ -29,6 +29,7 @@ from automation import errors, intake
 from automation.intake import Draft
 from automation.judging import TIMEOUT
 from automation.models.heartbeat import MONITOR as HEARTBEAT
+from automation.models.heartbeat import Heartbeat
 from automation.selectors.stale import StaleVisit, count_of_rules, stale_visits, still_standing
 from automation.services import heartbeats
 from automation.services.stage_timers import note_announced
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500  # visits in a transaction
 MOST_LOOKED_AT: Final = 10_000  # visits found by one statement; then it looks again
+MOST_ERRORS: Final = 5  # kinds that the sign of life names
 MOST_LISTED: Final = 1000  # visits that a report names
 _LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
@@ -252,8 +254,16 @@ def _asked(question: str, name: str) -> bool:
 
 
 def leave_sign(report: Report) -> None:
-    """What operators and the admin see of the last check: numbers and times, nobody's data."""
-    detail: dict[str, Any] = {
+    """What operators and the admin see of the last check: numbers and times, nobody's data.
+
+    One that had no time for all and the next one, which goes on at once, read as one check.
+    """
+    detail = _going_on(Heartbeat.objects.filter(name=HEARTBEAT).first(), _numbers(report))
+    heartbeats.note(HEARTBEAT, at=report.finished_at, **detail)
+
+
+def _numbers(report: Report) -> dict[str, Any]:
+    return {
         "run_id": str(report.run_id),
         "started_at": report.started_at.isoformat(),
         "finished_at": report.finished_at.isoformat(),
@@ -261,7 +271,19 @@ def leave_sign(report: Report) -> None:
         "stale": report.stale,
         "due": report.due,
         "counts": {str(outcome): number for outcome, number in report.counts.items()},
-        "errors": report.errors[:5],
+        "errors": report.errors[:MOST_ERRORS],
         "unfinished": report.unfinished,
     }
-    heartbeats.note(HEARTBEAT, at=report.finished_at, **detail)
+
+
+def _going_on(before: Heartbeat | None, now: dict[str, Any]) -> dict[str, Any]:
+    if before is None or not before.detail.get("unfinished"):
+        return now
+    counts = now["counts"]
+    emitted = counts.get(VisitOutcome.EMITTED, 0) + before.detail["counts"].get("emitted", 0)
+    return now | {
+        "started_at": before.detail["started_at"],
+        "due": before.detail["due"],
+        "counts": counts | {"emitted": emitted},
+        "errors": [*before.detail["errors"], *now["errors"]][:MOST_ERRORS],
+    }

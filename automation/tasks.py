@@ -20,6 +20,7 @@ from django_q.models import Task
 
 from automation import bell, dispatch, errors, monitor, outbox, schedules
 from automation.models.heartbeat import SWEEP
+from automation.selectors.health import monitor_status
 from automation.services import heartbeats, stage_timers
 from kura import tenancy
 from kura.accounts.lockout import forget_failures
@@ -102,8 +103,10 @@ def beat() -> int:
 
 @task
 def sweep() -> int:
-    """Each minute: whatever a lost bell left behind."""
+    """Each minute: whatever a lost bell left behind, and a check that the full hour has missed."""
     heartbeats.note(SWEEP)
+    if monitor_status(now=timezone.now()).was_missed:
+        bell.ring_monitor()
     return _drain(seconds=BEAT_DRAIN, linger=0) + _deliver(seconds=BEAT_DRAIN, linger=0)
 
 

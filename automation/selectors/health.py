@@ -18,6 +18,7 @@ from automation.models.heartbeat import CLUSTER, MONITOR, OF_ONE, Heartbeat
 from automation.models.message import Message, MessageState
 
 SILENT_AFTER: Final = timedelta(minutes=3)  # by then a supervisor has replaced what was silent
+MISSED_AFTER: Final = timedelta(minutes=62)  # two sweeps after it should have come
 LATE_AFTER: Final = timedelta(minutes=90)  # the monitor looks each full hour
 MONITOR_PLAN: Final = "kura.monitor"
 RECENT: Final = timedelta(days=7)  # failed messages that are still worth a look
@@ -61,13 +62,15 @@ def automation_health(*, now: datetime) -> Health:
 class MonitorStatus:
     """The stale journey monitor: its last check of everybody, and when it looks again.
 
-    `is_late`: the last one was more than 90 minutes ago, or there was none. `counts`: stage visits
+    `is_late`: the last one was more than 90 minutes ago, or there was none. `was_missed`: the full
+    hour has passed without one; the sweep calls it then. `counts`: stage visits
     by what was done about them (`automation.monitor.VisitOutcome`).
     """
 
     last_run: datetime | None
     next_run: datetime | None
     is_late: bool
+    was_missed: bool
     stale: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0
@@ -84,7 +87,7 @@ def monitor_status(*, now: datetime) -> MonitorStatus:
     beat = Heartbeat.objects.filter(name=MONITOR).first()
     planned = Schedule.objects.filter(name=MONITOR_PLAN).values_list("next_run", flat=True).first()
     if beat is None:
-        return MonitorStatus(last_run=None, next_run=planned, is_late=True)
+        return MonitorStatus(last_run=None, next_run=planned, is_late=True, was_missed=True)
     started, finished = (
         datetime.fromisoformat(beat.detail[name]) for name in ("started_at", "finished_at")
     )
@@ -92,6 +95,7 @@ def monitor_status(*, now: datetime) -> MonitorStatus:
         last_run=beat.at,
         next_run=planned,
         is_late=now - beat.at > LATE_AFTER,
+        was_missed=now - beat.at > MISSED_AFTER,
         stale=beat.detail["stale"],
         counts=beat.detail["counts"],
         seconds=(finished - started).total_seconds(),

@@ -28,6 +28,8 @@ READS = {
     "automation.view_dispatchdecision",
     "automation.view_stafftask",
     "automation.view_heartbeat",
+    "automation.view_reminderpause",
+    "journeys.view_blockreview",
 }
 MOVES = {
     "patients.add_patient",
@@ -39,6 +41,7 @@ MOVES = {
     "accounts.export_records",
     "automation.decide_event",
     "automation.resend_message",
+    "automation.pause_reminders",
     "journeys.view_systemeventpayload",
     "automation.change_stafftask",
 }

@@ -505,6 +505,36 @@ def test_the_task_that_had_no_time_for_all_calls_another(organization, template,
     assert OrmQ.objects.count() == before + 1
 
 
+def test_checks_that_go_on_from_one_another_read_as_one(organization, template, monkeypatch):
+    a_timeout(organization)
+    stuck(organization)
+    stuck(organization, 60)
+    with tenancy.every_organization():
+        first = check(seconds=0)
+        check(0.01)
+
+    status = monitor_status(now=timezone.now())
+    assert (first.unfinished, first.emitted) == (True, 0)
+    assert status.started_at == first.started_at
+    assert status.emitted == 2
+
+
+@pytest.mark.parametrize(("minutes", "called"), [(None, 1), (61, 0), (63, 1)])
+def test_a_check_that_the_full_hour_missed_is_called_by_the_sweep(
+    organization, template, minutes, called
+):
+    from django_q.models import OrmQ  # noqa: PLC0415
+
+    if minutes is not None:
+        then = timezone.now() - timedelta(minutes=minutes)
+        monitor.leave_sign(monitor.Report(dry_run=False, started_at=then, finished_at=then))
+
+    tasks.sweep()
+
+    rung = [row.task()["func"] for row in OrmQ.objects.all()]
+    assert rung.count("automation.tasks.check_stale_journeys") == called
+
+
 def test_timers_of_visits_that_ended_are_forgotten(organization, template):
     a_timeout(organization)
     stays, goes = stuck(organization), stuck(organization)

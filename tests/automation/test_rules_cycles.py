@@ -28,7 +28,7 @@ STATUSES = {
 
 def a_journey(key, *moves):
     stages = {
-        code: Stage(code, place, status, code, code, "nobody", "", retired=False)
+        code: Stage(code, place, status, code, code, "nobody", "", "", retired=False)
         for place, (code, status) in enumerate(STATUSES.items())
     }
     edges = tuple(Move(start, end, guard, False, "") for start, end, guard in moves)
