@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from automation.errors import CheckInProgress
 from automation.monitor import Item, Report, VisitOutcome, check
 from journeys.models.template import KEY_PATTERN
+from kura.api.callers import Caller
 from kura.api.errors import CrossSiteRequest
 from kura.api.fields import Moment
 from kura.api.origins import refuse_cross_site
@@ -84,8 +85,9 @@ class StaleCheckView(ApiView):
 
     def limits(self) -> list[tuple[str, str]]:
         """A check counts for the caller's requests and for their checks."""
-        as_request = super().limits()
-        return [*as_request, *(("check", whom) for _kind, whom in as_request)]
+        caller = self.request.auth
+        checks = [("check", str(caller.id))] if isinstance(caller, Caller) else []
+        return [*super().limits(), *checks]
 
     def check_throttles(self, request: Request) -> None:
         """Nobody's limit is used up by another site's page."""

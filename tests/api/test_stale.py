@@ -186,27 +186,28 @@ def test_checks_have_a_limit_of_their_own(organization, manager, settings):
     assert by_token(manager).get(CHECK).status_code == 200
 
 
-def test_two_checks_at_once_are_one(api, organization, template):
+def test_two_checks_of_one_practice_at_once_are_one(api, organization, template):
     a_timeout(organization)
     stuck(organization)
     at_work, may_end = threading.Event(), threading.Event()
-    another = threading.Thread(target=hold_the_turn, args=(at_work, may_end))
+    another = threading.Thread(target=hold_the_turn, args=(organization, at_work, may_end))
     another.start()
     at_work.wait(10)
 
     try:
         problem(api.get(CHECK), 409, "check_in_progress")
         assert api.get(f"{CHECK}?dry_run=true").json()["due"] == 1  # to look needs no turn
+        elsewhere = by_key(OrganizationFactory(), "admin:run")
+        assert elsewhere.get(CHECK).status_code == 200
     finally:
         may_end.set()
         another.join()
     assert api.get(CHECK).json()["timeouts_emitted"] == 1
 
 
-def hold_the_turn(at_work: threading.Event, may_end: threading.Event) -> None:
+def hold_the_turn(practice, at_work: threading.Event, may_end: threading.Event) -> None:
     """Another connection is at it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [monitor.TURN])
+    with tenancy.scope(practice), monitor._turn():
         at_work.set()
         may_end.wait(10)
     connections.close_all()
@@ -243,5 +244,5 @@ def test_a_check_costs_as_many_queries_for_one_as_for_many(api, organization, te
 
     assert told["timeouts_emitted"] == people
     ours = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
-    # caller, two limits; rules, turn, visits, who stands there, events, bell, timers, turn
+    # caller, limit of checks; rules, turn, visits, who stands there, events, bell, timers, turn
     assert len(ours) <= 12, ours
