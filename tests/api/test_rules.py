@@ -129,7 +129,7 @@ def test_who_has_the_list_already_gets_no_body_until_it_changes(api):
 
 
 @pytest.mark.parametrize("rules", [1, 20])
-@pytest.mark.parametrize(("query", "expected"), [("", 3), ("&expand=words", 6)])
+@pytest.mark.parametrize(("query", "expected"), [("", 2), ("&expand=words", 5)])
 def test_a_list_costs_as_many_queries_for_one_rule_as_for_many(
     api, organization, rules, query, expected
 ):

@@ -119,7 +119,7 @@ def test_a_trace_costs_as_many_queries_for_one_rule_as_for_many(api, organizatio
     with CaptureQueriesContext(connection) as queries:
         assert len(trace(api, told.event_id)["runs"]) == rules
 
-    assert len(queries) == 14, [query["sql"] for query in queries]
+    assert len(queries) == 13, [query["sql"] for query in queries]
 
 
 @pytest.mark.parametrize("what", ["trace", "replay", "retry", "skip", "link"])
