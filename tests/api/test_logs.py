@@ -146,7 +146,7 @@ def test_a_list_costs_as_many_queries_for_one_as_for_many(api, organization, num
         response = api.get(LOGS)
 
     assert len(response.json()["results"]) == number
-    assert len(queries) == 5  # the caller, the limit; rows, templates, definitions
+    assert len(queries) == 4  # the caller; rows, templates, definitions
 
 
 # --- keeping up ---------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def test_many_templates_cost_as_many_queries_as_one(api, organization, number):
         response = api.get(TEMPLATES)
 
     assert len(response.json()["results"]) == number
-    assert len(queries) == 6  # the caller, the limit; rows, definitions, time limits, enrollments
+    assert len(queries) == 5  # the caller; rows, definitions, time limits, enrollments
 
 
 # --- making -------------------------------------------------------------------------------------
