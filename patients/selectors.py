@@ -1,14 +1,24 @@
-"""Find patients by what people type: part of a name without accents, an address, a telephone."""
+"""Find patients: by id, or by what people type (part of a name without accents, an address, a
+telephone).
+"""
 
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Final
 
 from django.db.models import CharField, Func, Q, QuerySet, Value
 
+from kura import tenancy
+from kura.prepared import Columns, prepared_cursor
 from patients.models import Patient
 
+_COLUMNS: Final = Columns.of("p", Patient, without=("search_key", "sort_key"))
+_ONE: Final = f"""
+    SELECT {_COLUMNS} FROM patients p
+    WHERE p.id = %s AND (p.organization_id = %s OR %s::boolean)
+"""  # noqa: S608  constants
 _TELEPHONE: Final = re.compile(r"[+()./-]*\d[\d+()./-]*")
 MAX_WORDS: Final = 8  # each is a condition of its own; nobody types more
 
@@ -18,6 +28,15 @@ class Fold(Func):
 
     function = "kura_fold"
     output_field = CharField()
+
+
+def patient_of(patient_id: uuid.UUID) -> Patient | None:
+    """None for nobody in the tenant scope. Prepared: the API's most frequent question."""
+    organization_id = tenancy.organization_in_scope()
+    with prepared_cursor() as cursor:
+        cursor.execute(_ONE, [patient_id, organization_id, organization_id is None])
+        row = cursor.fetchone()
+    return _COLUMNS.object(Patient, row) if row else None
 
 
 def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from rest_framework import serializers
 
 from kura.api.fields import Moment
@@ -23,3 +25,11 @@ class PatientRecord(serializers.Serializer[Patient]):
     version = serializers.IntegerField()
     created_at = Moment()
     updated_at = Moment()
+
+
+_NAMES: Final = tuple(PatientRecord().fields)
+
+
+def patient_told(patient: Patient) -> dict[str, Any]:
+    """What `PatientRecord` would tell; the renderer writes ids and times as its fields do."""
+    return {name: getattr(patient, name) for name in _NAMES}

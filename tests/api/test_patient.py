@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.renderers import JSONRenderer
 
 from journeys.services.transitions import enroll
 from kura.api.scopes import PATIENTS_READ
+from patients.api.told import PatientRecord, patient_told
 from tests.api.conftest import by_key, by_token, problem
 from tests.factories import PatientFactory, system
 from tests.standing.practice import a_journey, hours_ago, put
@@ -118,4 +121,13 @@ def test_journeys_cost_as_many_queries_however_many(api, organization, patient, 
     with CaptureQueriesContext(connection) as plain:
         api.get(path(patient))
 
-    assert (len(queries), len(plain)) == (13, 3)
+    assert (len(queries), len(plain)) == (12, 2)
+
+
+def test_what_is_told_is_what_is_described(organization):
+    patient = PatientFactory(organization=organization, external_id="7")
+    patient.refresh_from_db()
+
+    said = json.loads(JSONRenderer().render(patient_told(patient)))
+
+    assert said == json.loads(JSONRenderer().render(PatientRecord(patient).data))

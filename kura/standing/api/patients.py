@@ -30,10 +30,10 @@ from kura.standing.limits import Limits, limits_at
 from kura.standing.people import who_have
 from kura.standing.worklist import Asked, Which
 from patients.api.contact import NewPatient, PatientChange
-from patients.api.told import PatientRecord
+from patients.api.told import PatientRecord, patient_told
 from patients.errors import DuplicatePatient
 from patients.models import Patient
-from patients.selectors import search
+from patients.selectors import patient_of, search
 from patients.services import change_contact, create_patient
 
 ORDERINGS: Final[Mapping[str, Ordering]] = {
@@ -89,7 +89,7 @@ class PatientsView(ApiView):
         patient = create_patient(organization=self.caller.organization, contact=contact)
         where = reverse("api-patient", args=[patient.pk])
         headers = {"Location": where, "ETag": etag(patient.version)}
-        return Response(PatientRecord(patient).data, status=201, headers=headers)
+        return Response(patient_told(patient), status=201, headers=headers)
 
 
 class PatientView(ApiView):
@@ -106,7 +106,7 @@ class PatientView(ApiView):
         expands = _may_expand(self)
         patient = found(patient_id)
         if not expands:
-            return versioned(request, patient.version, lambda: PatientRecord(patient).data)
+            return versioned(request, patient.version, lambda: patient_told(patient))
         [one] = _told(self, [patient], expands=True)
         return Response(one, headers={"ETag": etag(patient.version)})
 
@@ -117,13 +117,12 @@ class PatientView(ApiView):
             patient = found(patient_id, Patient.objects.select_for_update(no_key=True))
             require_current(request, patient.version)
             patient = change_contact(patient=patient, contact=contact)
-        return Response(PatientRecord(patient).data, headers={"ETag": etag(patient.version)})
+        return Response(patient_told(patient), headers={"ETag": etag(patient.version)})
 
 
 def found(patient_id: uuid.UUID, rows: QuerySet[Patient] | None = None) -> Patient:
     """PatientNotFound, whoever else knows such a patient."""
-    among = Patient.objects.all() if rows is None else rows
-    patient = among.filter(pk=patient_id).first()
+    patient = patient_of(patient_id) if rows is None else rows.filter(pk=patient_id).first()
     if patient is None:
         raise PatientNotFound
     return patient
@@ -141,12 +140,11 @@ def _may_expand(view: ApiView) -> bool:
 def _told(view: ApiView, patients: list[Patient], *, expands: bool) -> list[Any]:
     """A fixed number of queries, however many patients."""
     if not expands:
-        return [PatientRecord(one).data for one in patients]
+        return [patient_told(one) for one in patients]
     limits, reader = limits_at(timezone.now()), cause_of(view.caller)
     journeys = journeys_of([one.pk for one in patients], limits, reader=reader)
     return [
-        {**PatientRecord(one).data, "journeys": told(journeys[one.pk], view.caller)}
-        for one in patients
+        {**patient_told(one), "journeys": told(journeys[one.pk], view.caller)} for one in patients
     ]
 
 
