@@ -21,9 +21,21 @@ LONGEST_MOVE: Final = timedelta(hours=1)  # from a transaction's first write to 
 
 
 class OldestRunning(Func):
-    """The oldest transaction that has written and not ended yet."""
+    """The oldest transaction of this database that has written and not ended yet; without one, the
+    next that will begin.
 
-    template = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    Transactions of other databases on the same server can write no row here. Which they are, the
+    server tells by their sessions; one that it does not tell counts as ours.
+    """
+
+    template = """(
+        SELECT coalesce(
+            min(running::text::bigint), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+        FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+        WHERE NOT EXISTS (
+            SELECT FROM pg_stat_activity AS session
+            WHERE session.backend_xid::text::bigint = running::text::bigint & 4294967295
+                AND session.datname <> current_database()))"""
     output_field = BigIntegerField()
 
 

@@ -6,6 +6,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
@@ -281,6 +282,17 @@ def test_a_late_move_of_a_younger_transaction_with_a_lower_id_is_not_skipped(pra
     assert ids_of(young)[1:] < ids_of(old)[1:]
     assert first == ids_of(old)[1:]
     assert first + rest == ids_of(old)[1:] + ids_of(young)[1:]
+
+
+def test_another_database_of_the_server_holds_nobody_back(practice):
+    api = by_token(a_user(practice, "viewer"))
+    parameters = connection.get_connection_params() | {"dbname": "postgres"}
+    del parameters["cursor_factory"], parameters["context"]
+
+    with psycopg.connect(**parameters) as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        moved = enrolled(practice)
+        assert walked(api) == ids_of(moved)
 
 
 def confirm(patient):

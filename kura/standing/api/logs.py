@@ -139,7 +139,7 @@ class LogFault(serializers.Serializer[Any]):
 
 
 class LogVerified(serializers.Serializer[Any]):
-    """`checked`: rows of the log. `faults`: the first twenty."""
+    """`checked`: rows of the log. `faults`: twenty at most; `first_bad_id` is the lowest of them."""
 
     ok = serializers.BooleanField()
     checked = serializers.IntegerField()
