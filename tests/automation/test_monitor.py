@@ -531,7 +531,7 @@ def test_a_check_that_the_full_hour_missed_is_called_by_the_sweep(
 
     tasks.sweep()
 
-    rung = [row.task()["func"] for row in OrmQ.objects.all()]
+    rung = [row.task["func"] for row in OrmQ.objects.all()]
     assert rung.count("automation.tasks.check_stale_journeys") == called
 
 
