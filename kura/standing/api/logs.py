@@ -139,7 +139,7 @@ class LogFault(serializers.Serializer[Any]):
 
 
 class LogVerified(serializers.Serializer[Any]):
-    """`checked`: rows of the log. `faults`: twenty at most; `first_bad_id` is the lowest of them."""
+    """`checked`: rows of the log. `faults`: at most twenty; `first_bad_id`: the lowest of them."""
 
     ok = serializers.BooleanField()
     checked = serializers.IntegerField()
@@ -161,8 +161,7 @@ class VerifyView(ApiView):
 
     def limits(self) -> list[tuple[str, str]]:
         """It reads everything: as seldom as a run of the monitor, and counted beside it."""
-        mine = super().limits()
-        return [*mine, *(("check", f"verify {whom}") for _kind, whom in mine)]
+        return [*super().limits(), ("check", f"verify {self.caller.id}")]
 
     def get(self, request: Request) -> Response:  # noqa: ARG002
         chain = self._chain()
