@@ -402,4 +402,4 @@ def test_a_template_costs_as_many_queries_as_its_row_in_the_list(api, template):
     with CaptureQueriesContext(connection) as queries:
         api.get(one())
 
-    assert len(queries) == 6
+    assert len(queries) == 5
