@@ -31,7 +31,7 @@ def _text_words(value: str, field: Field | None) -> str:
     if field and field.choices and value in field.choices:
         return in_language(field.choices[value])
     when = instant(value) if field and field.type == "datetime" else None
-    return value if when is None else formats.date_format(timezone.localtime(when), "j b Y, H:i")
+    return value if when is None else formats.date_format(timezone.localtime(when), "MOMENT")
 
 
 def in_language(labels: Labels) -> str:

@@ -142,6 +142,7 @@ AXES_VERBOSE = False
 
 # --- language and time ------------------------------------------------------------------------
 LANGUAGE_CODE = "es"
+FORMAT_MODULE_PATH = ["kura.formats"]  # days and moments, as each language writes them
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True

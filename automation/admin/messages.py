@@ -140,7 +140,7 @@ def _until(row: Message) -> str:
     return gettext("%(why)s (%(zone)s), until %(when)s there") % {
         "why": row.why,
         "zone": str(zone).replace("_", " "),
-        "when": date_format(there, "j b Y, H:i"),
+        "when": date_format(there, "MOMENT"),
     }
 
 

@@ -53,7 +53,7 @@ class Reminders:
 def day_words(until: datetime) -> str:
     """On the practice's clock; with the time, unless the day begins."""
     local = timezone.localtime(until)
-    return date_format(local, "j b Y" if local.time() == time.min else "j b Y, H:i")
+    return date_format(local, "DAY" if local.time() == time.min else "MOMENT")
 
 
 def reminders_of(

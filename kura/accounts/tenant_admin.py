@@ -48,7 +48,7 @@ def moment(value: datetime | None) -> str:
     """A time as a list shows it, on the practice's clock: "7 ene 2026, 08:12"."""
     if value is None:
         return "–"
-    words = date_format(localtime(value), "j b Y, H:i")
+    words = date_format(localtime(value), "MOMENT")
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
 
 
