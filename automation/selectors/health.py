@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 from django_q.models import Schedule
 
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
@@ -43,17 +43,28 @@ class Health:
 
 
 def automation_health(*, now: datetime) -> Health:
-    """Needs a scope. Five queries."""
-    last_beat, clusters = _beats(now)
-    for_people = _for_people()
+    """Needs a scope. Three queries."""
+    return _health(_beats(), now)
+
+
+def health_and_monitor(*, now: datetime) -> tuple[Health, MonitorStatus]:
+    """Both for one page, in four queries. Needs a scope."""
+    beats = _beats()
+    return _health(beats, now), _monitor(beats.get(MONITOR), now)
+
+
+def _health(beats: Mapping[str, Heartbeat], now: datetime) -> Health:
+    last_beat = beats[CLUSTER].at if CLUSTER in beats else None
+    lately = [one for name, one in beats.items() if name.startswith(OF_ONE)]
+    places = _places()
     return Health(
         last_beat=last_beat,
         is_silent=last_beat is None or now - last_beat > SILENT_AFTER,
-        clusters=clusters,
-        waiting=EventDispatch.objects.filter(status__in=WAITING).count(),
-        oldest_waiting_since=_oldest_waiting(),
-        dead=for_people["dead"],
-        unmatched=for_people["unmatched"],
+        clusters=sum(now - one.at <= SILENT_AFTER for one in lately),
+        waiting=places["waiting"],
+        oldest_waiting_since=places["oldest"],
+        dead=places["dead"],
+        unmatched=places["unmatched"],
         messages_failed=_failed_messages(now),
     )
 
@@ -84,7 +95,10 @@ class MonitorStatus:
 
 def monitor_status(*, now: datetime) -> MonitorStatus:
     """The system's, not one practice's: numbers of all of them together. Two queries."""
-    beat = Heartbeat.objects.filter(name=MONITOR).first()
+    return _monitor(Heartbeat.objects.filter(name=MONITOR).first(), now)
+
+
+def _monitor(beat: Heartbeat | None, now: datetime) -> MonitorStatus:
     planned = Schedule.objects.filter(name=MONITOR_PLAN).values_list("next_run", flat=True).first()
     if beat is None:
         return MonitorStatus(last_run=None, next_run=planned, is_late=True, was_missed=True)
@@ -104,21 +118,19 @@ def monitor_status(*, now: datetime) -> MonitorStatus:
     )
 
 
-def _beats(now: datetime) -> tuple[datetime | None, int]:
-    beats = Heartbeat.objects.filter(Q(name=CLUSTER) | Q(name__startswith=OF_ONE))
-    found = dict(beats.values_list("name", "at"))
-    last = found.pop(CLUSTER, None)
-    return last, sum(now - at <= SILENT_AFTER for at in found.values())
+def _beats() -> dict[str, Heartbeat]:
+    """Of clusters and the monitor, by name."""
+    named = Q(name__in=(CLUSTER, MONITOR)) | Q(name__startswith=OF_ONE)
+    return {beat.name: beat for beat in Heartbeat.objects.filter(named)}
 
 
-def _oldest_waiting() -> datetime | None:
-    waiting = EventDispatch.objects.filter(status__in=WAITING).order_by("seq")
-    return waiting.values_list("event__created_at", flat=True).first()
-
-
-def _for_people() -> dict[str, int]:
-    laid_aside = {DispatchStatus.DEAD, DispatchStatus.UNMATCHED}
-    return EventDispatch.objects.filter(status__in=laid_aside).aggregate(
+def _places() -> dict[str, Any]:
+    """The index holds those that are not done; the finished ones are never read."""
+    waiting = Q(status__in=WAITING)
+    laid_aside = Q(status__in={DispatchStatus.DEAD, DispatchStatus.UNMATCHED})
+    return EventDispatch.objects.filter(waiting | laid_aside).aggregate(
+        waiting=Count("pk", filter=waiting),
+        oldest=Min("event__created_at", filter=waiting),
         dead=Count("pk", filter=Q(status=DispatchStatus.DEAD)),
         unmatched=Count("pk", filter=Q(status=DispatchStatus.UNMATCHED)),
     )

@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import get_language
 
 from journeys.models.template import CLOSED_STATUSES, StageStatus
+from kura.tenancy import organization_in_scope
 
 CACHED_VERSIONS: Final = 512  # a few hundred bytes each
 
@@ -131,7 +132,7 @@ SELECT t.id, t.organization_id, t.key, t.name, t.initial_stage, t.is_active, t.v
             ORDER BY m.from_stage NULLS FIRST, m.to_stage), '[]')
         FROM journey_transitions m WHERE m.template_id = t.id),
     t.version_txid IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint
-FROM journey_templates t WHERE t.id = ANY(%s)
+FROM journey_templates t
 """
 
 _cache: dict[tuple[uuid.UUID, int], Definition] = {}
@@ -155,7 +156,16 @@ def newest_known(organization_id: uuid.UUID, key: str) -> Definition | None:
 def definitions(template_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Definition]:
     """Current definitions by template id, read in one statement (one snapshot)."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOAD, [list(template_ids)])
+        cursor.execute(f"{_LOAD} WHERE t.id = ANY(%s)", [list(template_ids)])
+        return {row[0]: _remembered(row) for row in cursor.fetchall()}
+
+
+def definitions_in_scope() -> dict[uuid.UUID, Definition]:
+    """All of the practice, in order of their names."""
+    organization = organization_in_scope()
+    narrowed = "WHERE %s::uuid IS NULL OR t.organization_id = %s ORDER BY t.name, t.id"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_LOAD} {narrowed}", [organization, organization])
         return {row[0]: _remembered(row) for row in cursor.fetchall()}
 
 

@@ -51,9 +51,16 @@ def readable(logs: QuerySet[JourneyLog]) -> QuerySet[JourneyLog]:
     return logs.select_related("note", "trigger_event", "patient")
 
 
-def history_lines(logs: Sequence[JourneyLog]) -> list[HistoryLine]:
-    """Three queries, however many rows. Without reviews: `with_reviews` adds them."""
-    known = definitions_by_key({log.journey_key for log in logs})
+def history_lines(
+    logs: Sequence[JourneyLog],
+    known: Mapping[tuple[uuid.UUID, str], Definition] | None = None,
+) -> list[HistoryLine]:
+    """Three queries, however many rows; one if the definitions are `known` already.
+
+    Without reviews: `with_reviews` adds them.
+    """
+    if known is None:
+        known = definitions_by_key({log.journey_key for log in logs})
     people = _names(logs)
     return [_line(log, known.get((log.organization_id, log.journey_key)), people) for log in logs]
 

@@ -12,6 +12,7 @@ says comes from here, so they cannot differ. Nothing is written, and nothing is 
     steps_ahead.py what there is to do, and the one next step (pure)
     journey.py     JourneyView: everything about many enrollments, in a fixed number of queries
     summary.py     the practice in numbers
+    panel.py       the first page, which reads all of this together in eight queries
     attention.py   whom somebody has to decide about, and what there is to do
 
 Every selector takes a `Limits` (`limits_at(now)`) and runs inside a tenant scope.

@@ -81,8 +81,14 @@ def attention(limits: Limits, *, most: int = SHOWN) -> Attention:
     needing = in_view(QuickView.NEEDS_DECISION, limits)
     shown = list(needing[:most])
     matters = matters_of(shown, limits)
-    rows = [_row(one, matters[one.pk]) for one in shown if matters[one.pk]]
-    return Attention(people=tuple(rows), total=needing.order_by().count())
+    return Attention(people=rows_of(shown, matters), total=needing.order_by().count())
+
+
+def rows_of(
+    patients: Sequence[Patient], matters: Mapping[uuid.UUID, Sequence[Matter]]
+) -> tuple[PersonToDecide, ...]:
+    """Whoever's matter was settled since the patients were read has no row."""
+    return tuple(_row(one, matters[one.pk]) for one in patients if matters.get(one.pk))
 
 
 def _row(patient: Patient, matters: Sequence[Matter]) -> PersonToDecide:
@@ -99,11 +105,20 @@ def matters_of(patients: Sequence[Patient], limits: Limits) -> Mapping[uuid.UUID
     ids = [one.pk for one in patients]
     rows = described(limits, Asked(action_required=True)).filter(patient__in=ids)
     views = journey_views(list(with_facts(rows, limits)), limits)
+    tasks = open_tasks_of(ids)
+    names = {key: one.name for (_o, key), one in _journeys(tasks).items()}
+    return matters_among(views, tasks, names)
+
+
+def matters_among(
+    views: Sequence[JourneyView], tasks: Sequence[TaskTold], names: Mapping[str, str]
+) -> Mapping[uuid.UUID, Sequence[Matter]]:
+    """No query. `tasks`: all open ones of the patients; `names`: of journeys, by their keys."""
     journeys = [_of_journey(view, view.action_required) for view in views if view.action_required]
     told = {matter.task_id for _patient, matter in journeys}
-    tasks = [task for task in open_tasks_of(ids) if task.id not in told]
+    left = [task for task in tasks if task.id not in told]
     found: dict[uuid.UUID, list[Matter]] = defaultdict(list)
-    for patient_id, matter in [*journeys, *_of_tasks(tasks)]:
+    for patient_id, matter in [*journeys, *_of_tasks(left, names)]:
         found[patient_id].append(matter)
     for matters in found.values():
         matters.sort(key=lambda one: (list(State).index(one.state), one.since))
@@ -136,9 +151,10 @@ def _event(view: JourneyView, task: TaskTold | None) -> uuid.UUID | None:
     return view.blocked.event_id if view.blocked else None
 
 
-def _of_tasks(tasks: Sequence[TaskTold]) -> Iterator[tuple[uuid.UUID, Matter]]:
+def _of_tasks(
+    tasks: Sequence[TaskTold], names: Mapping[str, str]
+) -> Iterator[tuple[uuid.UUID, Matter]]:
     """What hangs on no open journey, or on one that has a more urgent matter."""
-    known = {key: one.name for (_o, key), one in _journeys(tasks).items()}
     for task in tasks:
         yield (
             task.patient_id,
@@ -148,7 +164,7 @@ def _of_tasks(tasks: Sequence[TaskTold]) -> Iterator[tuple[uuid.UUID, Matter]]:
                 what_label=task.kind_label,
                 by=task.by,
                 journey_key=task.journey_key,
-                journey=known.get(task.journey_key, task.journey_key),
+                journey=names.get(task.journey_key, task.journey_key),
                 stage_label="",
                 reason=task.text,
                 since=task.created_at,

@@ -124,6 +124,41 @@ def journeys_of(
     return found
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """One person in a list: their journeys in order of urgency, and all their open tasks."""
+
+    journeys: tuple[JourneyView, ...]
+    tasks: tuple[TaskTold, ...]
+
+
+def listed(
+    patient_ids: Sequence[uuid.UUID], limits: Limits, known: Mapping[uuid.UUID, Definition]
+) -> dict[uuid.UUID, Listed]:
+    """What a list shows of each patient asked for, in two queries; no history, nothing open to a
+    reader. `known`: the definitions of the practice.
+    """
+    rows = with_facts(newest().filter(patient__in=patient_ids), limits)
+    read = list(rows.order_by("-entered_at", "id"))
+    tasks = open_tasks_of(patient_ids)
+    around = Surroundings(
+        limits=limits,
+        known=known,
+        logs={},
+        last_moves={},
+        tasks=by_enrollment(tasks),
+        decisions={},
+    )
+    views = sorted(views_among(read, around), key=_urgency)
+    return {
+        pk: Listed(
+            journeys=tuple(one for one in views if one.patient_id == pk),
+            tasks=tuple(one for one in tasks if one.patient_id == pk),
+        )
+        for pk in patient_ids
+    }
+
+
 def _urgency(view: JourneyView) -> tuple[bool, ...]:
     needed = view.action_required is not None
     return (not view.is_open, view.blocked is None, not view.overdue, not needed)
@@ -141,7 +176,11 @@ def journey_views(
     rows: Sequence[Enrollment], limits: Limits, reader: Cause | None = None
 ) -> list[JourneyView]:
     """Of rows of `worklist()`, in their order."""
-    around = _surroundings(rows, limits, reader)
+    return views_among(rows, _surroundings(rows, limits, reader))
+
+
+def views_among(rows: Sequence[Enrollment], around: Surroundings) -> list[JourneyView]:
+    """No query: for a page that has read what it needs, in fewer."""
     return [_view(row, around) for row in rows]
 
 
@@ -149,8 +188,12 @@ def journey_views(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Surroundings:
-    """All that is read for all rows. `logs`: of each enrollment, in order of its moves."""
+class Surroundings:
+    """All that is read for all rows. `logs`: of each enrollment, in order of its moves.
+
+    Without `logs` no stage of a view but the present one has a date; without `decisions` nothing
+    is open to it.
+    """
 
     limits: Limits
     known: Mapping[uuid.UUID, Definition]
@@ -161,13 +204,11 @@ class _Surroundings:
     versions: Mapping[uuid.UUID, int]
 
 
-def _surroundings(
-    rows: Sequence[Enrollment], limits: Limits, reader: Cause | None
-) -> _Surroundings:
+def _surroundings(rows: Sequence[Enrollment], limits: Limits, reader: Cause | None) -> Surroundings:
     logs = _logs(rows)
     last = moves_told([moves[-1] for moves in logs.values() if moves])
     open_ones = [row for row in rows if row.is_open]
-    return _Surroundings(
+    return Surroundings(
         limits=limits,
         known=definitions({row.template_id for row in rows}),
         logs=logs,
@@ -191,9 +232,13 @@ def _logs(rows: Sequence[Enrollment]) -> dict[uuid.UUID, list[JourneyLog]]:
 
 def _tasks(rows: Sequence[Enrollment]) -> dict[uuid.UUID, list[TaskTold]]:
     """Open ones, the most urgent first. By patient: that is what the index is for."""
-    theirs = open_tasks_of({row.patient_id for row in rows})
+    return by_enrollment(open_tasks_of({row.patient_id for row in rows}))
+
+
+def by_enrollment(tasks: Iterable[TaskTold]) -> dict[uuid.UUID, list[TaskTold]]:
+    """Those that hang on one."""
     found: dict[uuid.UUID, list[TaskTold]] = defaultdict(list)
-    for task in theirs:
+    for task in tasks:
         if task.enrollment_id:
             found[task.enrollment_id].append(task)
     return found
@@ -209,13 +254,14 @@ def open_tasks_of(patient_ids: Iterable[uuid.UUID]) -> list[TaskTold]:
 # --- what is made of it -------------------------------------------------------------------------
 
 
-def _view(row: Enrollment, around: _Surroundings) -> JourneyView:
+def _view(row: Enrollment, around: Surroundings) -> JourneyView:
     definition, facts = around.known[row.template_id], facts_of(row)
     stage = definition.stages.get(row.stage)
     turn = Turn(stage.whose_turn) if stage else Turn.PRACTICE
     standing, limits = _standing(row), _limits(definition, around.limits)
     moves = [(log.to_stage, log.changed_at) for log in around.logs.get(row.pk, ())]
-    steps = steps_of(definition, standing, visits_of(moves), limits)
+    visits = visits_of(moves or [(row.stage, row.entered_at)])
+    steps = steps_of(definition, standing, visits, limits)
     options = _options(row, definition, around)
     situation = _situation(row, definition, facts, around, options)
     return JourneyView(
@@ -270,7 +316,7 @@ def _overdue_by(facts: Facts, limits: Limits) -> timedelta | None:
     return limits.now - facts.due_at if facts.is_overdue and facts.due_at else None
 
 
-def _options(row: Enrollment, definition: Definition, around: _Surroundings) -> list[Option]:
+def _options(row: Enrollment, definition: Definition, around: Surroundings) -> list[Option]:
     decisions = around.decisions.get(row.pk, ())
     return [option_of(one, definition) for one in decisions if one.to_stage != row.stage]
 
@@ -279,7 +325,7 @@ def _situation(
     row: Enrollment,
     definition: Definition,
     facts: Facts,
-    around: _Surroundings,
+    around: Surroundings,
     options: Sequence[Option],
 ) -> Situation:
     stage = definition.stages.get(row.stage)
@@ -297,7 +343,7 @@ def _situation(
     )
 
 
-def _block(row: Enrollment, definition: Definition, around: _Surroundings) -> Block:
+def _block(row: Enrollment, definition: Definition, around: Surroundings) -> Block:
     """The move that blocked is the last one: from one block into another it is the later."""
     move = around.last_moves.get(row.pk)
     label = _label(definition.stages.get(row.stage), row.stage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from automation.models.rule import AutomationRule
 from journeys.models.log import ActorKind, JourneyLog
-from journeys.selectors.definitions import Stage
+from journeys.selectors.definitions import Definition, Stage
 from journeys.selectors.history import HistoryLine, history_lines
 
 
@@ -45,10 +45,15 @@ class MoveTold:
     cause: str
 
 
-def moves_told(logs: Sequence[JourneyLog]) -> list[MoveTold]:
-    """Logs read with `note` and `trigger_event`. Four queries, however many."""
+def moves_told(
+    logs: Sequence[JourneyLog],
+    known: Mapping[tuple[uuid.UUID, str], Definition] | None = None,
+) -> list[MoveTold]:
+    """Logs read with `note` and `trigger_event`. Four queries, however many; two if the
+    definitions are `known` already.
+    """
     rules = _rule_names(logs)
-    return [_told(line, rules.get(line.log.rule_id, "")) for line in history_lines(logs)]
+    return [_told(line, rules.get(line.log.rule_id, "")) for line in history_lines(logs, known)]
 
 
 def _rule_names(logs: Iterable[JourneyLog]) -> dict[uuid.UUID | None, str]:

@@ -71,17 +71,25 @@ class Summary:
 
 def summary_of(limits: Limits, *, recent: int = RECENT) -> Summary:
     """At most eight queries. Journeys: the active ones, and those where somebody still is."""
-    counted = _counted(limits)
     templates = list(JourneyTemplate.objects.order_by("name", "id").values_list("pk", flat=True))
     known = definitions(templates)
-    told = [_journey(known[pk], counted) for pk in templates]
-    shown = tuple(one for one in told if one.is_active or one.numbers.active)
+    numbers, shown = journeys_counted(limits, [known[pk] for pk in templates])
     return Summary(
-        numbers=_sum([one.numbers for one in told]),
+        numbers=numbers,
         by_journey=shown,
         recent=tuple(recent_moves(recent)),
         as_of=limits.now,
     )
+
+
+def journeys_counted(
+    limits: Limits, known: Sequence[Definition]
+) -> tuple[Numbers, tuple[JourneyNumbers, ...]]:
+    """Of the practice, and of each journey that is active or that somebody is in. One query."""
+    counted = _counted(limits)
+    told = [_journey(one, counted) for one in known]
+    shown = tuple(one for one in told if one.is_active or one.numbers.active)
+    return _sum([one.numbers for one in told]), shown
 
 
 Place = tuple[uuid.UUID, str]

@@ -71,17 +71,17 @@ def worklist(
     limits: Limits, asked: Asked = ANYTHING, *, ordering: str = "priority"
 ) -> QuerySet[Enrollment]:
     """`ordering` is one of ORDERINGS (KeyError else). Nothing is read before it is iterated."""
-    return with_facts(described(limits, asked), limits).order_by(*ORDERINGS[ordering])
+    rows = with_facts(described(limits, asked), limits)
+    ranked = rows.annotate(due_order=Coalesce(due_at(limits), NO_LIMIT), rank=_rank(limits))
+    return ranked.order_by(*ORDERINGS[ordering])
 
 
 def with_facts(rows: QuerySet[Enrollment], limits: Limits) -> QuerySet[Enrollment]:
-    due = due_at(limits)
+    """What `facts_of()` reads, and no more: each is a condition for every limit there is."""
     return rows.annotate(
-        due_at=due,
-        due_order=Coalesce(due, NO_LIMIT),
+        due_at=due_at(limits),
         is_overdue=claim(overdue(limits)),
         needs_action=claim(needs_action(limits)),
-        rank=_rank(limits),
     )
 
 

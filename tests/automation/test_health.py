@@ -72,5 +72,5 @@ def test_the_look_costs_the_same_however_much_waits(organization, count, django_
     for number in range(count):
         tell(PatientFactory(organization=organization), "CUSTOM.one", str(number))
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(3):
         health()
