@@ -36,15 +36,16 @@ def badge_of(stage: Stage | None, code: str = "") -> Badge:
     """`code` speaks for a stage that the template no longer knows."""
     if stage is None:
         return Badge("closed", code.replace("_", " ").capitalize() or "–")
-    return _badge(stage.status, stage.label)
+    return badge_named(stage.status, stage.label)
 
 
 def badge_of_draft(stage: StageDraft) -> Badge:
     """Of a stage that is being edited, as it would be shown once it is saved."""
-    return _badge(stage.status, stage.label)
+    return badge_named(stage.status, stage.label)
 
 
-def _badge(status: str, label: str) -> Badge:
+def badge_named(status: str, label: str) -> Badge:
+    """Of a stage whose status and label somebody else has read."""
     kind = KINDS[StageStatus(status)]
     return Badge(kind, _blocked(label) if kind == "blocked" else label)
 

@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -25,14 +25,19 @@ from journeys.models.enrollment import Enrollment
 from journeys.models.template import StageStatus
 from journeys.selectors.definitions import definitions
 from journeys.selectors.options import newest_by_key
-from kura.accounts.tenant_admin import editor_of
+from kura.accounts.tenant_admin import KnownChoiceFilter, editor_of
 from patients.admin import PatientAdmin, TherapistFilter
 from patients.models import Patient
 
 
 class PatientWithJourneysAdmin(PatientAdmin):
     list_display = ["full_name", "journeys", "therapist"]
-    list_filter = (JourneyFilter, StageFilter, StatusFilter, TherapistFilter)
+    list_filter: ClassVar[tuple[type[KnownChoiceFilter], ...]] = (
+        JourneyFilter,
+        StageFilter,
+        StatusFilter,
+        TherapistFilter,
+    )
     change_form_template = "kura/patient.html"
     actions = ("move", "enroll")
 

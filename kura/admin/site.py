@@ -19,7 +19,6 @@ from automation.admin import monitor
 from automation.admin.enrollments import EnrollmentWithRulesAdmin
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
-from automation.admin.patients import PatientWithRemindersAdmin
 from automation.admin.rules import RuleAdmin
 from automation.admin.runs import RunAdmin
 from automation.admin.tasks import TaskAdmin
@@ -33,8 +32,10 @@ from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import Language, Organization, User
 from kura.admin.choosing import ChoosePassword
+from kura.admin.desk import desk_of
 from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
+from kura.admin.people import PatientListAdmin
 from kura.admin.theme import choose_theme, theme_of
 from patients.models import Patient
 
@@ -88,6 +89,7 @@ class KuraAdminSite(AdminSite):
             "organization": organization,
             "languages": [(code, code.upper(), label) for code, label in Language.choices],
             "is_demo": settings.DEMO,
+            "desk": desk_of(request),
             **theme_of(request),
         }
 
@@ -134,7 +136,7 @@ def in_order(apps: list[Any]) -> list[Any]:
 
 site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
-site.register(Patient, PatientWithRemindersAdmin)
+site.register(Patient, PatientListAdmin)
 site.register(Enrollment, EnrollmentWithRulesAdmin)
 site.register(JourneyLog, JourneyLogAdmin)
 site.register(SystemEventLog, EventAdmin)

@@ -137,6 +137,11 @@ def who_have(asked: Asked, limits: Limits) -> Q:
     return Q(pk__in=described(limits, asked).values("patient"))
 
 
+def count_of(view: QuickView, limits: Limits) -> int:
+    """Of one view alone: a third of the time that all take."""
+    return Patient.objects.filter(condition_of(view, limits)).order_by().count()
+
+
 def counts(limits: Limits, patients: QuerySet[Patient] | None = None) -> dict[QuickView, int]:
     """Every quick view, in one query; of `patients` alone, if a list is narrowed already."""
     rows = Patient.objects.all() if patients is None else patients
