@@ -35,6 +35,7 @@ from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
 from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
+from kura.admin.panel import panel_context
 from kura.admin.people import PatientListAdmin
 from kura.admin.theme import choose_theme, theme_of
 from patients.models import Patient
@@ -100,6 +101,13 @@ class KuraAdminSite(AdminSite):
                 if app["app_label"] == "automation":
                     app["models"].append(monitor.navigation_entry())
         return apps if app_label else in_order(apps)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        desk = desk_of(request)
+        shown = panel_context(desk) if desk else {}
+        return super().index(request, shown | (extra_context or {}))
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
