@@ -1,5 +1,8 @@
 """Where 10,000 patients stand: what a page asks of `kura.standing`, in milliseconds.
 
+Then the pages themselves, from the request to the last byte, beside a list that Django's admin
+makes alone (the enrollments): what is above that list is ours.
+
 One practice in two journeys: of each hundred patients three blocked, one in ten past a limit, one
 in four finished, one in ten in no journey, one in fifty with an open task; twenty stale rules.
 """
@@ -9,9 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.db import connection
+from django.test import Client, override_settings
+from django.urls import reverse
 from django.utils import timezone
 
 from automation.models.rule import AutomationRule
@@ -35,6 +42,21 @@ STAGES: Final = (
     "SCREENING_PENDING", "AWAITING_PAYMENT", "BLOCKED_HIGH_RISK", "CONFIRMED", "COMPLETED",
 )  # fmt: skip
 QUICK: Final = Target(at_most=50)  # ms
+PAGE_IN: Final = Target(at_most=300)  # ms, on the server
+LIST: Final = "admin:patients_patient_changelist"
+PAGES: Final = {
+    "a plain list": ("admin:journeys_enrollment_changelist", ""),
+    "the panel": ("admin:index", ""),
+    "patients by priority": (LIST, ""),
+    "patients who need a decision": (LIST, "view=action_required"),
+    "patients found by name": (LIST, "q=patient+99"),
+}
+AS_SERVED: Final[dict[str, Any]] = {  # by any name, and static files by theirs
+    "ALLOWED_HOSTS": ["testserver"],
+    "STORAGES": {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    },
+}
 REPEATS: Final = 5  # the best of so many: what others do on the machine is not measured
 
 
@@ -45,6 +67,29 @@ def measure(practice: Practice, *, rounds: int) -> Iterator[Figure]:
         for name, act in _questions(practice).items():
             values = [_milliseconds(act) for _ in range(rounds)]
             yield single(f"{name}, {PATIENTS:,} patients", unit="ms", values=values, target=QUICK)
+        yield from _pages(practice, rounds)
+
+
+def _pages(practice: Practice, rounds: int) -> Iterator[Figure]:
+    with override_settings(**AS_SERVED):
+        client = Client()
+        client.force_login(practice.therapist)
+        took: dict[str, list[float]] = {name: [] for name in PAGES}
+        for _ in range(rounds):
+            for name, (route, query) in PAGES.items():
+                url = f"{reverse(route)}?{query}"
+                took[name].append(_milliseconds(partial(_read, client, url)))
+    for name, values in took.items():
+        yield single(
+            f"page: {name}, {PATIENTS:,} patients", unit="ms", values=values, target=PAGE_IN
+        )
+
+
+def _read(client: Client, url: str) -> bytes:
+    answer = client.get(url, secure=True)
+    if answer.status_code != HTTPStatus.OK:
+        raise RuntimeError(f"{url} answered {answer.status_code}")
+    return answer.content
 
 
 def _questions(practice: Practice) -> dict[str, Callable[[], Any]]:
