@@ -38,10 +38,16 @@ def allowed_transitions_of(
 
 
 def moves_open_to(
-    cause: Cause, enrollments: Sequence[Enrollment]
+    cause: Cause,
+    enrollments: Sequence[Enrollment],
+    known: Mapping[uuid.UUID, Definition] | None = None,
 ) -> dict[uuid.UUID, list[Decision]]:
-    """The same for whoever asks, a person or a program: what may this cause move where?"""
-    known = definitions({enrollment.template_id for enrollment in enrollments})
+    """The same for whoever asks, a person or a program: what may this cause move where?
+
+    `known`: the definitions by template, if they have been read.
+    """
+    if known is None:
+        known = definitions({enrollment.template_id for enrollment in enrollments})
     facts = _facts(enrollments, known)
     return {
         enrollment.pk: _decisions(

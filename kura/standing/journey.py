@@ -119,9 +119,12 @@ def journeys_of(
     rows = with_facts(newest().filter(patient__in=list(found)), limits)
     for view in journey_views(list(rows.order_by("-entered_at", "id")), limits, reader):
         found[view.patient_id].append(view)
-    for views in found.values():
-        views.sort(key=_urgency)
-    return found
+    return {pk: by_urgency(views) for pk, views in found.items()}
+
+
+def by_urgency(views: Iterable[JourneyView]) -> list[JourneyView]:
+    """Blocked first, then stuck, open, closed; what is alike stays in its order."""
+    return sorted(views, key=_urgency)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
