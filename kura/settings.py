@@ -124,7 +124,7 @@ LOGIN_URL = "admin:login"
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds that a link to choose a password works
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: whoever has to wait is not even compared
-    "django.contrib.auth.backends.ModelBackend",
+    "kura.accounts.backend.PeopleBackend",
 ]
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", default=5)  # of one name from one address
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_COOL_OFF_MINUTES", default=15))
