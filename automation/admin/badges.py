@@ -58,6 +58,11 @@ def of_event(place: EventDispatch | None) -> Badge:
     return of_status(DispatchStatus(place.status))
 
 
+def of_event_status(status: str) -> Badge:
+    """`status` "": nobody was to process it."""
+    return of_status(DispatchStatus(status)) if status else of_event(None)
+
+
 def of_status(status: DispatchStatus) -> Badge:
     return Badge(_EVENT[status], str(status.label))
 
@@ -70,6 +75,11 @@ def of_outcome(status: RunStatus) -> Badge:
 def of_message(message: Message) -> Badge:
     state = MessageState(message.state)
     return Badge(_MESSAGE[state], str(state.label))
+
+
+def of_message_state(state: MessageState, word: str) -> Badge:
+    """Where more than the state has to be said."""
+    return Badge(_MESSAGE[state], word)
 
 
 def of_action(status: str) -> Badge:

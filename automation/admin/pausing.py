@@ -27,7 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from automation import errors
 from automation.admin.forms import DecisionForm
 from automation.models.pause import ReminderPause
-from automation.selectors.pauses import pauses_of
+from automation.selectors.pauses import PauseTold, pauses_of
 from automation.services.pauses import LONGEST, PAUSE, pause_reminders, resume_reminders
 from journeys.models.enrollment import Enrollment
 from kura.accounts.models import User
@@ -41,7 +41,7 @@ USUAL = timedelta(days=7)  # what the form proposes
 class Reminders:
     """Of one enrollment: the pause, if there is one, and where this person may change that."""
 
-    pause: ReminderPause | None
+    pause: ReminderPause | PauseTold | None
     pause_url: str
     resume_url: str
 
@@ -61,10 +61,13 @@ def reminders_of(
 ) -> dict[uuid.UUID, Reminders]:
     shown = list(enrollments)
     pauses = pauses_of([one.pk for one in shown], now)
-    return {one.pk: _reminders(one, pauses.get(one.pk), user) for one in shown}
+    return {one.pk: reminders_with(pauses.get(one.pk), one, user) for one in shown}
 
 
-def _reminders(enrollment: Enrollment, pause: ReminderPause | None, user: User) -> Reminders:
+def reminders_with(
+    pause: ReminderPause | PauseTold | None, enrollment: Enrollment, user: User
+) -> Reminders:
+    """No query: for a page that has read the pause."""
     is_theirs = user.organization_id == enrollment.organization_id
     may = enrollment.is_open and is_theirs and user.has_perm(PAUSE)
     return Reminders(

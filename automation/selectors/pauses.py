@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,14 @@ SELECT pause.until FROM reminder_pauses pause
 WHERE pause.enrollment_id = e.id AND pause.ended_at IS NULL
     AND pause.stage_seq = e.seq AND pause.until > %(now)s
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTold:
+    """A pause as a page tells it. `created_by`: a name."""
+
+    until: datetime
+    created_by: str
 
 
 def open_pauses(now: datetime) -> QuerySet[ReminderPause]:

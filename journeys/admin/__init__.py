@@ -2,8 +2,7 @@
 
     badges.py        a stage as colour, icon and word: the only place that decides them
     filters.py       by journey, stage, status
-    panel.py         the journeys and the history below a patient's contact data
-    patients.py      the patient's page with them
+    patients.py      the list of patients, and their pages below
     enrollments.py   the list of enrollments, and where the pages below are registered
     moving.py        the pages that move one patient and that review a block
     outlook.py       what the floor above knows besides: the rule behind a block, what comes next

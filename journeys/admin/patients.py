@@ -1,4 +1,7 @@
-"""The patient's page with their journeys and history; the list with a badge for each journey."""
+"""The list of patients with a badge for each journey, and the pages that enroll and move them.
+
+The page of one patient is made in `kura/admin`, where all that belongs on it is known.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ from journeys.admin import badges
 from journeys.admin.bulk import ENROLLING, MOVING, VERBS, bulk_page, patients_selected
 from journeys.admin.enrolling import enroll_page
 from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
-from journeys.admin.panel import cards, history
 from journeys.cause import ENROLL, MOVE
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import StageStatus
@@ -38,7 +40,6 @@ class PatientWithJourneysAdmin(PatientAdmin):
         StatusFilter,
         TherapistFilter,
     )
-    change_form_template = "kura/patient.html"
     actions = ("move", "enroll")
 
     @admin.display(description=_("journeys"))
@@ -82,14 +83,6 @@ class PatientWithJourneysAdmin(PatientAdmin):
     @admin.action(description=_("Enroll in a journey…"), permissions=["enroll"])
     def enroll(self, request: HttpRequest, queryset: QuerySet[Patient]) -> HttpResponse | None:
         return patients_selected(self.admin_site, ENROLLING, request, queryset)
-
-    def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        editor = editor_of(request)
-        return {
-            "cards": cards(obj, editor),
-            "history": history(obj),
-            "may_enroll": editor.has_perm(ENROLL),
-        }
 
 
 def _badges_by_patient(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[tuple[str, str]]]:

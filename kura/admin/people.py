@@ -21,9 +21,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.admin.patients import PatientWithRemindersAdmin
 from journeys.admin.badges import Badge
 from journeys.admin.filters import JourneyFilter, StageFilter, StatusFilter
+from journeys.admin.patients import PatientWithJourneysAdmin
 from journeys.cause import ENROLL
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import KnownChoiceFilter, PreparedChangeList, editor_of
@@ -115,7 +115,7 @@ class NumberedChangeList(PreparedChangeList):
         return self.first_row + len(self.result_list) - 1
 
 
-class PatientListAdmin(PatientWithRemindersAdmin):
+class PatientListAdmin(PatientWithJourneysAdmin):
     change_list_template = "kura/patients.html"
     list_display = ["person", "journeys", "in_stage", "therapist", "next_step"]
     list_display_links = None

@@ -31,12 +31,12 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import Language, Organization, User
+from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
 from kura.admin.door import notices, remind_of_unsent, to_login
 from kura.admin.language import choose_language, language_before_login
 from kura.admin.panel import panel_context
-from kura.admin.people import PatientListAdmin
 from kura.admin.theme import choose_theme, theme_of
 from patients.models import Patient
 
@@ -144,7 +144,7 @@ def in_order(apps: list[Any]) -> list[Any]:
 
 site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
-site.register(Patient, PatientListAdmin)
+site.register(Patient, ChartAdmin)
 site.register(Enrollment, EnrollmentWithRulesAdmin)
 site.register(JourneyLog, JourneyLogAdmin)
 site.register(SystemEventLog, EventAdmin)

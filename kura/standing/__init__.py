@@ -11,6 +11,7 @@ says comes from here, so they cannot differ. Nothing is written, and nothing is 
     moves.py       what brought somebody where they are, in words
     steps_ahead.py what there is to do, and the one next step (pure)
     journey.py     JourneyView: everything about many enrollments, in a fixed number of queries
+    chart.py       one patient: journeys, history, tasks, messages and events, read together
     summary.py     the practice in numbers
     panel.py       the first page, which reads all of this together in eight queries
     attention.py   whom somebody has to decide about, and what there is to do

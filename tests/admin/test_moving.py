@@ -205,7 +205,7 @@ def test_a_blocked_journey_is_only_left_through_the_unblock_page(client, ours):
 
 def test_stale_contact_form_saves_the_data_and_leaves_stage_and_log(client, ours):
     url = reverse("admin:patients_patient_change", args=[ours.patient.pk])
-    form = client.get(url).context["adminform"].form
+    form = client.get(url, {"tab": "data"}).context["adminform"].form
     opened = {name: form[name].value() or "" for name in form.fields}
     client.post(
         move_url(ours.enrollment),

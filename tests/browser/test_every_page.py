@@ -41,7 +41,13 @@ def pages_of(practice: Practice) -> dict[str, str]:
         for name in ("ran", "refused", "dead", "unmatched")
     }
     skip = reverse("admin:journeys_systemeventlog_skip", args=[practice.automated.unmatched.pk])
-    more = shown | {"skip unmatched": skip, "search": f"{url_of(LINKING, practice)}?q=om"}
+    blocked = reverse("admin:patients_patient_change", args=[practice.blocked.patient_id])
+    more = shown | {
+        "skip unmatched": skip,
+        "search": f"{url_of(LINKING, practice)}?q=om",
+        "blocked patient": blocked,
+        "contact data": f"{blocked}?tab=data",
+    }
     return pages | more | {"not found": "/admin/nothing/", "refused": url_of(refused, practice)}
 
 

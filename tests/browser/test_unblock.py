@@ -58,7 +58,7 @@ def test_unblock_by_keyboard_first_with_an_error_then_with_success(open_page, ou
     logs = logs_of(ours.blocked)
     assert page.url.endswith(f"{patient_page(ours.blocked)}#journey-{ours.blocked.pk}")
     assert "está ahora en «Pendiente de pago»" in page.inner_text("ul.messagelist")
-    assert REASON in page.inner_text(".history")
+    assert REASON in page.inner_text(".chart-history")
     assert len(logs) == 4
     assert (logs[-1].actor_id, logs[-1].reason_code) == (ours.therapist.pk, "reviewed_safe")
     assert complaints == []
@@ -134,8 +134,8 @@ def test_keeping_the_block_is_a_decision_too(open_page, ours):
     page.click("#sheet button[value=keep]")
     page.wait_for_selector("ul.messagelist .success")
 
-    assert "lo revisó y mantuvo el bloqueo" in page.inner_text(".history")
-    assert "Falta su médica" in page.inner_text(".history")
+    assert "lo revisó y mantuvo el bloqueo" in page.inner_text(".chart-history")
+    assert "Falta su médica" in page.inner_text(".chart-history")
 
 
 def test_a_slash_finds_the_search_unless_somebody_is_typing(open_page, ours):
