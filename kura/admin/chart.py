@@ -32,6 +32,7 @@ from kura.accounts.models import User
 from kura.accounts.tenant_admin import editor_of
 from kura.admin.desk import Desk, desk_of
 from kura.admin.moments import When, day, when, when_in_sentence
+from kura.admin.panel import initials
 from kura.admin.people import PatientListAdmin
 from kura.admin.stepper import Stepper, stepper_of
 from kura.admin.timeline import history_of, why_url
@@ -75,6 +76,7 @@ class Earlier:
 class Card:
     """One journey: the newest enrollment in it. `over`: from when to when, of a closed one.
 
+    `more_url`: the page that shows all stages, those too that wait for something, and for what.
     `reason`: of a block, as the beginning of a sentence.
     """
 
@@ -188,11 +190,6 @@ def head_of(patient: Patient, user: User, here: str = "") -> Head:
     )
 
 
-def initials(name: str) -> str:
-    words = name.split()
-    return "".join(word[0] for word in [*words[:1], *words[1:][-1:]]).upper()
-
-
 def _tabs(patient: Patient, user: User, here: str) -> Iterator[Tab]:
     """The last two lead to the lists, narrowed to this patient."""
     page = reverse(PAGE, args=[patient.pk])
@@ -239,6 +236,7 @@ def _read_only(card: Card) -> Card:
 def _card(view: JourneyView, chart: Chart, user: User, now: datetime) -> Card:
     enrollment = chart.enrollments[view.enrollment_id]
     ways = [] if view.blocked else list(_ways(view, user))
+    may_move = view.is_open and not view.blocked and user.has_perm(MOVE)
     may_unblock = view.blocked and user.has_perm(UNBLOCK)
     return Card(
         view=view,
@@ -250,7 +248,7 @@ def _card(view: JourneyView, chart: Chart, user: User, now: datetime) -> Card:
         reminded=_reminded(view, chart.messages, now),
         reminders=reminders_with(chart.pauses.get(view.enrollment_id), enrollment, user),
         ways=ways[:BUTTONS],
-        more_url=_url("move", view) if len(ways) > BUTTONS else "",
+        more_url=_url("move", view) if may_move else "",
         unblock_url=_url("unblock", view) if may_unblock else "",
         why_url=why_url(view.last_move.event_id) if view.last_move else "",
         earlier=[_earlier(one, now) for one in chart.earlier.get(view.journey_key, ())],

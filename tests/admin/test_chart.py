@@ -112,6 +112,7 @@ def test_the_next_stages_are_offered_and_a_block_last(client, ours):
 
     assert {way.label for way in card.ways} == {"Confirmed", "Questionnaire sent", "Blocked"}
     assert card.ways[-1].label == "Blocked"
+    assert card.more_url == enrollment_url("move", paid)
     assert f"{enrollment_url('move', paid)}?to=CONFIRMED" in read(client, paid.patient)
 
 
