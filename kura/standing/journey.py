@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from automation.models.staff_task import StaffTask
@@ -195,7 +195,8 @@ class Surroundings:
     """All that is read for all rows. `logs`: of each enrollment, in order of its moves.
 
     Without `logs` no stage of a view but the present one has a date; without `decisions` nothing
-    is open to it.
+    is open to it; without `versions` its version is the number of the enrollment's last move, which
+    is enough for a page that sends none back.
     """
 
     limits: Limits
@@ -204,7 +205,7 @@ class Surroundings:
     last_moves: Mapping[uuid.UUID, MoveTold]
     tasks: Mapping[uuid.UUID, Sequence[TaskTold]]
     decisions: Mapping[uuid.UUID, Sequence[Decision]]
-    versions: Mapping[uuid.UUID, int]
+    versions: Mapping[uuid.UUID, int] = field(default_factory=dict)
 
 
 def _surroundings(rows: Sequence[Enrollment], limits: Limits, reader: Cause | None) -> Surroundings:
@@ -296,7 +297,7 @@ def _view(row: Enrollment, around: Surroundings) -> JourneyView:
         allowed_transitions=tuple(options),
         next_step=next_step(situation),
         last_move=around.last_moves.get(row.pk),
-        version=around.versions[row.pk],
+        version=around.versions.get(row.pk, row.seq),
     )
 
 
