@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation.definition import hours
 from automation.selectors.stale import people_waiting
+from journeys.admin.choices import Choice
 
 NEW: Final = "new"
 WAITING: Final = "waiting"
@@ -36,20 +36,6 @@ class ForWhomForm(forms.Form):
         return bool(self.cleaned_data["for_whom"] == WAITING)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """As `kura/_choices.html` shows it."""
-
-    value: str
-    words: str
-    checked: bool
-    allowed: bool = True
-
-    @property
-    def label(self) -> str:
-        return str(_LABELS[self.value])
-
-
 def choices_of(
     form: ForWhomForm, organization_id: uuid.UUID, definition: Mapping[str, Any], now: datetime
 ) -> list[Choice]:
@@ -57,7 +43,10 @@ def choices_of(
     there, late = _people(organization_id, definition, now)
     chosen = form["for_whom"].value()
     words = {NEW: _left_alone(there), WAITING: _told(there, late)}
-    return [Choice(value=one, words=words[one], checked=one == chosen) for one in _LABELS]
+    return [
+        Choice(value=one, label=str(label), words=words[one], checked=one == chosen)
+        for one, label in _LABELS.items()
+    ]
 
 
 def _people(

@@ -27,6 +27,7 @@ from automation.problems import Problem
 from automation.ready import mail, said, task
 from automation.validation import problems_of
 from journeys.admin.badges import badge_of
+from journeys.admin.choices import Choice
 from kura.accounts.models import Language
 
 DAY: Final = 24  # hours; also what a person is given who is asked to look
@@ -342,11 +343,10 @@ class NewTimeoutForm(ClockForm):
         ]
 
     @property
-    def action_choices(self) -> list[dict[str, Any]]:
-        """As `kura/_choices.html` shows them."""
+    def action_choices(self) -> list[Choice]:
         field, chosen = cast("forms.ChoiceField", self.fields["action"]), self["action"].value()
         return [
-            {"value": value, "label": label, "checked": value == chosen, "allowed": True}
+            Choice(value=value, label=str(label), words="", checked=value == chosen)
             for value, label in cast("Iterable[tuple[str, Promise]]", field.choices)
         ]
 

@@ -277,6 +277,13 @@ def test_only_open_stages_of_ones_own_journeys_can_be_chosen(client, ours, their
     ]  # fmt: skip
 
 
+def test_what_shall_happen_is_chosen_from_three_on_the_page(client):
+    words = client.get(reverse(NEW)).content.decode()
+
+    assert 'name="action" value="patient" checked' in words
+    assert all(f'name="action" value="{one}"' in words for one in ("therapist", "both"))
+
+
 @pytest.mark.parametrize(
     ("action", "kinds"),
     [
