@@ -1,7 +1,8 @@
 """The pages that edit a time-out and make a new one. A later builder of flows will do more.
 
 What is published is version n + 1; of two people at once the second is told, and keeps the text.
-A new one is made in two steps: what it says, then for whom, with the numbers of people.
+A new one is made in two steps: what it says, then for whom, with the numbers of people. A change
+that would announce people at once takes the same second step.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ from django.utils.translation import gettext as _
 
 from automation import errors
 from automation.actions.base import Practice
-from automation.admin.for_whom import ForWhomForm, choices_of
+from automation.admin.for_whom import (
+    ForWhomForm,
+    StillForWhomForm,
+    choices_of,
+    newly_words,
+    still_choices_of,
+)
 from automation.admin.rule_pages import ADD, Here, editor_who_may, is_timeout, opened
 from automation.admin.timeout_forms import NewTimeoutForm, TimeoutForm, placeholder_words
 from automation.definition import normal
 from automation.models.rule import AutomationRule
+from automation.selectors.stale import people_newly_due
 from automation.sentences import words_of_rule
 from automation.services.rules import create_rule, hold_rules, publish
 from kura.accounts.models import Organization, User
@@ -45,8 +53,17 @@ def edit_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> Http
     form = _form(here)
     if here.is_outdated:
         return _overtaken(here, form)
-    if not (here.posted and form.is_valid()):
+    if not (here.posted and form.is_valid()) or "back" in request.POST:
         return _show(here, form)
+    whom = StillForWhomForm(request.POST if "asked" in request.POST else None)
+    if not whom.is_valid():
+        newly = people_newly_due(here.rule.pk, normal(form.wanted), now=timezone.now())
+        if newly:
+            return _ask_again(here, form, whom, newly)
+    return _publish(here, form, also_waiting=whom.also_waiting if whom.is_valid() else None)
+
+
+def _publish(here: Here, form: TimeoutForm, *, also_waiting: bool | None) -> HttpResponse:
     try:
         published = publish(
             rule_id=here.rule.pk,
@@ -54,6 +71,7 @@ def edit_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> Http
             expected_version=here.rule.version,
             definition=form.wanted,
             seen_at=here.seen_at,
+            also_waiting=also_waiting,
         )
     except (errors.RuleChanged, errors.RuleArchived):
         return _overtaken(here.fresh(), form)
@@ -64,6 +82,20 @@ def edit_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> Http
     else:
         return _published(here, published)
     return _show(here, form)
+
+
+def _ask_again(here: Here, form: TimeoutForm, whom: StillForWhomForm, newly: int) -> HttpResponse:
+    wanted, practice = normal(form.wanted), form.practice
+    context = {
+        "title": _("Edit the time limit: for whom?"),
+        "kept": form,
+        "form": whom,
+        "words": words_of_rule(wanted, practice),
+        "newly": newly_words(newly),
+        "choices": still_choices_of(whom, here.rule, newly, timezone.now()),
+        "is_block": practice.is_blocking(wanted["journey_key"], wanted["stage"]),
+    }
+    return here.show("kura/timeout_confirm.html", context)
 
 
 def _form(here: Here) -> TimeoutForm:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
@@ -24,9 +25,17 @@ from kura import tenancy
 
 MOST_OCCURRENCES: Final = 1_000_000  # of a ladder without end
 
-# OFFSET 0 keeps the planner from joining all enrollments: one walk through
-# ix_enrollments_stage_entered for each rule, as far as the limit reaches.
-_STALE: Final = """
+# Rows of `automation_rules`, or what stands in for them.
+_RULES_AS_THEY_ARE: Final = "automation_rules"
+
+
+def _past_limit(rules: str) -> str:
+    """Every visit past the limit of one of these rules.
+
+    OFFSET 0 keeps the planner from joining all enrollments: one walk through
+    ix_enrollments_stage_entered for each rule, as far as the limit reaches.
+    """
+    return f"""
 SELECT
     r.id AS rule_id, r.organization_id, r.name AS rule_name, e.id AS enrollment_id, e.patient_id,
     e.journey_key, e.stage, e.seq AS stage_seq, e.entered_at, step.occurrence,
@@ -35,7 +44,7 @@ SELECT
     step.occurrence > coalesce(timer.occurrence, 0) AS is_due,
     count(*) FILTER (WHERE step.occurrence > coalesce(timer.occurrence, 0)) OVER () AS all_due,
     count(*) OVER () AS all_stale
-FROM automation_rules r
+FROM {rules} r
 JOIN journey_templates t ON t.organization_id = r.organization_id AND t.key = r.journey_key
 CROSS JOIN LATERAL (
     SELECT v.id, v.patient_id, v.journey_key, v.stage, v.seq, v.entered_at
@@ -66,6 +75,11 @@ WHERE r.trigger_event = %(timeout)s AND r.is_active AND r.archived_at IS NULL AN
     AND (%(organization)s::uuid IS NULL OR r.organization_id = %(organization)s)
     AND (%(key)s = '' OR r.journey_key = %(key)s)
     AND (%(rule)s::uuid IS NULL OR r.id = %(rule)s)
+"""  # noqa: S608  a constant of ours, no outside text
+
+
+_STALE: Final = f"""
+{_past_limit(_RULES_AS_THEY_ARE)}
 ORDER BY CASE WHEN %(oldest_first)s THEN e.entered_at END, is_due DESC, due_at, e.id, r.id
 LIMIT %(limit)s OFFSET %(offset)s
 """
@@ -178,7 +192,7 @@ def still_standing(visits: Sequence[StaleVisit]) -> set[uuid.UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-# --- who waits already, before a rule is switched on ----------------------------------------------
+# --- who waits already, before a rule is switched on or changed -----------------------------------
 
 _WAITING: Final = """
 SELECT count(DISTINCT v.patient_id)
@@ -203,4 +217,33 @@ def people_waiting(
     }
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, asked)
+        return int(cursor.fetchone()[0])
+
+
+# For whom the rule counts stays; what is asked is its clock.
+_RULE_AS_WANTED: Final = """(
+    SELECT id, organization_id, name, trigger_event, journey_key, stage, is_active, archived_at,
+        visits_from, %(max_hours)s::numeric AS max_hours, %(repeat_hours)s::numeric AS repeat_hours,
+        %(max_repeats)s::integer AS max_repeats
+    FROM automation_rules)"""
+
+_NEWLY_DUE: Final = f"""
+SELECT count(DISTINCT patient_id) FROM (
+    SELECT enrollment_id, patient_id FROM ({_past_limit(_RULE_AS_WANTED)}) wanted WHERE is_due
+    EXCEPT
+    SELECT enrollment_id, patient_id FROM ({_past_limit(_RULES_AS_THEY_ARE)}) live WHERE is_due
+) newly
+"""  # noqa: S608  constants of ours, no outside text
+
+
+def people_newly_due(rule_id: uuid.UUID, definition: Mapping[str, Any], *, now: datetime) -> int:
+    """How many the next check would announce only because a live time-out got these hours.
+
+    Nobody for a rule that is switched off. `definition`: a valid one of the same place.
+    """
+    hours = {name: definition[name] for name in ("max_hours", "repeat_hours")}
+    clock = {name: None if said is None else Decimal(said) for name, said in hours.items()}
+    asked = _asked("", rule_id) | clock | {"max_repeats": definition["max_repeats"], "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWLY_DUE, asked)
         return int(cursor.fetchone()[0])

@@ -6,12 +6,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from automation import monitor
 from automation.admin.timeout_forms import days_words
 from automation.models import AutomationRule, RuleVersion
+from automation.selectors.stale import stale_visits
 from automation.services.rules import archive, publish, save_draft
 from journeys.models.template import JourneyStage
 from kura import tenancy
@@ -251,6 +255,155 @@ def test_another_practices_manager_edits_nothing(ours, theirs):
     answer = logged_in(theirs.manager).post(url(ours.automated.timeout), {"name": "x"})
 
     assert answer.status_code == 404
+    assert again(ours.automated.timeout).version == 1
+
+
+# --- new hours that would announce people at once -------------------------------------------------
+
+
+@pytest.fixture
+def waiting(ours):
+    """Three who have been there for a day; the live rule announces only after two."""
+    check()
+    return [
+        people.enrolled(people.patient(ours.organization, f"P {number}"), ours.template,
+                        "AWAITING_PAYMENT", days_ago=2)
+        for number in range(3)
+    ]  # fmt: skip
+
+
+def check() -> None:
+    with tenancy.every_organization():
+        monitor.check()
+
+
+def due(one: AutomationRule) -> int:
+    with tenancy.every_organization():
+        return stale_visits(now=timezone.now(), limit=9, rule_id=one.pk).due
+
+
+def shorter(client: Client, one: AutomationRule, **typed: str):
+    """Answers the question, with what its page carries."""
+    asked = save(client, one, max_hours="12", **{f"{BODY}es": 'Uno\r\n"Dos"'})
+    hidden = {field.html_name: field.value() for field in asked.context["kept"]}
+    return client.post(url(one), hidden | {"seen": asked.context["seen"], "asked": "1"} | typed)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_fewer_hours_first_say_how_many_people_the_next_check_announces(client, ours):
+    asked = save(client, ours.automated.timeout, max_hours="12")
+
+    words = asked.content.decode()
+    assert asked.status_code == 200
+    assert "With the new hours 3 more people are past a limit" in words
+    assert "4 people are in the stage now" in words
+    assert not any(choice.checked for choice in asked.context["choices"])
+    assert again(ours.automated.timeout).version == 1
+
+
+@pytest.mark.parametrize(("chosen", "announced"), [("new", 0), ("waiting", 3)])
+@pytest.mark.usefixtures("waiting")
+def test_the_answer_decides_whom_the_next_check_announces(client, ours, chosen, announced):
+    answer = shorter(client, ours.automated.timeout, for_whom=chosen)
+
+    changed = again(ours.automated.timeout)
+    assert answer["Location"] == page_of(changed)
+    assert (changed.version, changed.max_hours) == (2, 12)
+    assert changed.actions[0]["params"]["body"]["es"] == 'Uno\n"Dos"'
+    assert (changed.visits_from is None) is (chosen == "waiting")
+    assert due(changed) == announced
+
+
+@pytest.mark.usefixtures("waiting")
+def test_also_those_waiting_means_those_for_whom_it_counted(client, ours):
+    since = timezone.now() - timedelta(hours=1)
+    with tenancy.scope(ours.organization):
+        AutomationRule.objects.filter(pk=ours.automated.timeout.pk).update(visits_from=since)
+
+    answer = save(client, ours.automated.timeout, max_hours="12")
+
+    assert answer["Location"] == page_of(ours.automated.timeout)
+    assert again(ours.automated.timeout).visits_from == since
+
+
+@pytest.mark.parametrize("typed", [{}, {"for_whom": "all"}])
+@pytest.mark.usefixtures("waiting")
+def test_without_an_answer_nothing_is_published_and_one_is_asked_for(client, ours, typed):
+    answer = shorter(client, ours.automated.timeout, **typed)
+
+    assert list(errors_of(answer)) == ["for_whom"]
+    assert 'aria-invalid="true"' in answer.content.decode()
+    assert again(ours.automated.timeout).version == 1
+
+
+@pytest.mark.usefixtures("waiting")
+def test_back_leads_to_the_form_with_everything_that_was_typed(client, ours):
+    answer = shorter(client, ours.automated.timeout, back="Back", for_whom="waiting")
+
+    assert answer.context["form"]["max_hours"].value() == "12"
+    assert answer.context["form"][f"{BODY}es"].value() == 'Uno\r\n"Dos"'
+    assert again(ours.automated.timeout).version == 1
+
+
+@pytest.mark.parametrize(
+    "typed", [{"max_hours": "49"}, {"name": "Otra"}, {"repeat_hours": "300", "max_repeats": "2"}]
+)
+@pytest.mark.usefixtures("waiting")
+def test_what_announces_nobody_new_is_published_without_a_question(client, ours, typed):
+    save(client, ours.automated.timeout, **typed)
+
+    assert again(ours.automated.timeout).version == 2
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_repetition_that_is_added_asks_for_those_who_were_told_once(client, ours):
+    asked = save(client, ours.automated.timeout, repeat_hours="24")
+
+    assert "With the new hours 1 more person is past a limit" in asked.content.decode()
+
+
+def test_who_is_due_anyway_is_no_news(client, ours):
+    save(client, ours.automated.timeout, max_hours="12")
+
+    assert again(ours.automated.timeout).version == 2
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_rule_that_is_switched_off_announces_nobody_and_asks_nothing(client, ours):
+    save(client, ours.automated.asleep, max_hours="12")
+
+    assert again(ours.automated.asleep).version == 2
+
+
+@pytest.mark.usefixtures("waiting")
+def test_of_two_people_the_second_is_told_at_the_question_as_well(client, ours):
+    timeout = ours.automated.timeout
+    asked = save(client, timeout, max_hours="12")
+    hidden = {field.html_name: field.value() for field in asked.context["kept"]}
+    with tenancy.scope(ours.organization):
+        said = timeout.definition | {"name": "Otra"}
+        publish(rule_id=timeout.pk, user=ours.manager, expected_version=1, definition=said)
+
+    seen = {"seen": asked.context["seen"], "asked": "1", "for_whom": "new"}
+    answer = client.post(url(timeout), hidden | seen)
+
+    assert answer.status_code == 409
+    assert (again(timeout).version, again(timeout).visits_from) == (2, None)
+
+
+def test_the_question_costs_the_same_for_many_people(client, ours, waiting):
+    def asked() -> int:
+        fields = as_shown(client, url(ours.automated.timeout)) | {"max_hours": "12"}
+        with CaptureQueriesContext(connection) as found:
+            client.post(url(ours.automated.timeout), fields)
+        return len(found)
+
+    few = asked()
+    for number in range(9):
+        someone = people.patient(ours.organization, f"Q {number}")
+        people.enrolled(someone, ours.template, "AWAITING_PAYMENT", days_ago=2)
+
+    assert asked() == few <= 15
     assert again(ours.automated.timeout).version == 1
 
 
