@@ -17,12 +17,13 @@ from typing import Any, Final
 from django.db.models import Count, QuerySet
 
 from automation.judging import TIMEOUT
-from automation.models.message import Message
+from automation.models.message import Audience, Message
 from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
 from automation.selectors.health import MonitorStatus, monitor_status
 from automation.selectors.stale import Found, StaleVisit, stale_visits
+from automation.selectors.withheld import Withheld, withheld_of
 from automation.sources import MONITOR
 from journeys.models.event import SystemEventLog
 from journeys.selectors.definitions import Definition, Stage
@@ -53,7 +54,7 @@ class Stuck:
     """One visit past its limit. `most`: reminders in all, None without end.
 
     `next_due_at`: when the next reminder is due, past for one that the next check announces; None
-    after the last one.
+    after the last one. `withheld`: None when its rule writes nothing to the patient.
     """
 
     visit: StaleVisit
@@ -63,6 +64,7 @@ class Stuck:
     hours: float
     most: int | None
     next_due_at: datetime | None
+    withheld: Withheld | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +87,13 @@ class MonitorPage:
 
 
 def monitor_page(*, now: datetime, number: int = 1) -> MonitorPage:
-    """Needs a scope. `number`: the page of those who are stuck, from 1. Twelve queries at most."""
+    """Needs a scope. `number`: the page of those who are stuck, from 1. Fifteen queries at most."""
     status = monitor_status(now=now)
     events = _events_since(status.started_at)
     newest = list(events.select_related("patient", "dispatch", "payload_row")[:SHOWN])
     found = stale_visits(now=now, limit=SHOWN, offset=(number - 1) * SHOWN, oldest_first=True)
     names = _Names.of(newest, found)
+    held = _withheld(found, names, now, max(now, status.next_run or now))
     followed = Message.objects.filter(event__in=events.values("pk")).order_by()
     return MonitorPage(
         status=status,
@@ -98,7 +101,7 @@ def monitor_page(*, now: datetime, number: int = 1) -> MonitorPage:
         count_of_announced=events.count(),
         messages=dict(followed.values_list("state").annotate(Count("pk"))),
         tasks=StaffTask.objects.filter(event__in=events.values("pk")).count(),
-        stuck=[_stuck(visit, names, now) for visit in found.visits],
+        stuck=[_stuck(visit, names, held, now) for visit in found.visits],
         count_of_stuck=found.stale,
         count_of_due=found.due,
         number=number,
@@ -129,13 +132,18 @@ class _Names:
         return cls(
             definitions_by_key(keys),
             AutomationRule.objects.in_bulk([one for one in rules if one]),
-            Patient.objects.in_bulk([one.patient_id for one in visits]),
+            _patients([one.patient_id for one in visits]),
         )
 
     def stage(self, organization_id: uuid.UUID, key: str, code: str) -> tuple[str, Stage | None]:
         """The journey's name, and the stage unless the journey never had it."""
         journey = self.journeys.get((organization_id, key))
         return (journey.name, journey.stages.get(code)) if journey else (key, None)
+
+
+def _patients(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Patient]:
+    """With the practice: its clock and its quiet hours."""
+    return Patient.objects.select_related("organization").in_bulk(list(ids))
 
 
 def _said(event: SystemEventLog) -> dict[str, Any]:
@@ -176,7 +184,17 @@ def _by_event(rows: Iterable[Any]) -> dict[uuid.UUID, list[Any]]:
     return found
 
 
-def _stuck(visit: StaleVisit, names: _Names, now: datetime) -> Stuck:
+def _withheld(
+    found: Found, names: _Names, now: datetime, written_at: datetime
+) -> dict[uuid.UUID, Withheld]:
+    patients = {one.enrollment_id: names.patients.get(one.patient_id) for one in found.visits}
+    standing = {enrollment: one for enrollment, one in patients.items() if one}
+    return withheld_of(standing, now=now, written_at=written_at)
+
+
+def _stuck(
+    visit: StaleVisit, names: _Names, held: Mapping[uuid.UUID, Withheld], now: datetime
+) -> Stuck:
     journey, stage = names.stage(visit.organization_id, visit.journey_key, visit.stage)
     rule = names.rules[visit.rule_id]
     return Stuck(
@@ -187,7 +205,13 @@ def _stuck(visit: StaleVisit, names: _Names, now: datetime) -> Stuck:
         hours=visit.hours_in_stage(now),
         most=1 if rule.repeat_hours is None else rule.max_repeats,
         next_due_at=_next_due_at(visit, rule),
+        withheld=held.get(visit.enrollment_id) if _writes_to_patient(rule) else None,
     )
+
+
+def _writes_to_patient(rule: AutomationRule) -> bool:
+    mails = (one.get("params", {}) for one in rule.actions if one["type"] == "send_email")
+    return any(params.get("audience") == Audience.PATIENT for params in mails)
 
 
 def _next_due_at(visit: StaleVisit, rule: AutomationRule) -> datetime | None:

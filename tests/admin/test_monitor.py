@@ -15,9 +15,10 @@ from automation.models import AutomationRule, Message
 from automation.models.heartbeat import MONITOR
 from automation.selectors.health import MONITOR_PLAN
 from automation.services import heartbeats
+from automation.services.pauses import pause_reminders
 from kura import tenancy
 from tests.admin import people
-from tests.admin.automated import LOOK, REMIND, WAIT, process, rule
+from tests.admin.automated import LOOK, REMIND, WAIT, process, rule, tell
 from tests.admin.conftest import logged_in
 from tests.admin.test_pages import queries
 
@@ -183,6 +184,115 @@ def test_the_next_reminder_is_due_by_its_own_clock(client, ours):
     assert again.next_due_at - again.visit.due_at == timedelta(hours=24)
 
 
+# --- what keeps mail from the patient -------------------------------------------------------------
+
+PAUSED = "Reminders to the patient are paused until"
+HELD = "A journey of the patient is on hold"
+FAILED = "An event about the patient has failed"
+NO_ADDRESS = "The patient has no e-mail address"
+NIGHT = "Quiet hours: e-mail waits until"
+KEPT = (PAUSED, HELD, FAILED, NO_ADDRESS, NIGHT)
+NOON_UTC = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+@pytest.fixture
+def lena(ours):
+    """Waits for her payment, at noon on her clock when the next check comes."""
+    Schedule.objects.create(name=MONITOR_PLAN, func="automation.tasks.check_stale_journeys",
+                            schedule_type=Schedule.HOURLY, next_run=NOON_UTC)  # fmt: skip
+    lena = people.patient(ours.organization, "Lena", email="l@example.org", timezone="UTC")
+    people.enrolled(lena, ours.template, "AWAITING_PAYMENT")
+    return lena
+
+
+def change(patient, **fields) -> None:
+    with tenancy.every_organization():
+        type(patient).objects.filter(pk=patient.pk).update(**fields)
+
+
+def kept_of(client, name: str = "Lena") -> list[str]:
+    """What her row says of it among those who are stuck."""
+    row, *_announced = [row for row in read(client).split("<tr>") if f">{name}</a>" in row]
+    return [words for words in KEPT if words in row]
+
+
+def test_nothing_keeps_mail_from_a_patient_who_can_be_written_to(client, lena):
+    assert kept_of(client) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "end"),
+    [
+        (3, f"{NOON_UTC + timedelta(days=1):%Y}, 15:00"),
+        (12, f"{NOON_UTC + timedelta(days=2):%Y}"),  # midnight needs no hour
+    ],
+)
+def test_a_pause_is_told_with_its_end(client, ours, lena, hours, end):
+    ours.organization.timezone = "UTC"
+    ours.organization.save(update_fields=["timezone"])
+    with tenancy.scope(ours.organization):
+        enrollment = lena.enrollments.get()
+        pause_reminders(
+            enrollment_id=enrollment.pk, until=NOON_UTC + timedelta(days=1, hours=hours),
+            reason="Está de viaje esta semana", user=ours.therapist, now=timezone.now(),
+        )  # fmt: skip
+
+    assert kept_of(client) == [PAUSED]
+    assert f"{end}." in read(client)
+    assert "Está de viaje" not in read(client)
+
+
+def test_a_block_in_another_journey_is_told(client, ours, lena):
+    other = people.journey(ours.organization, "yoga", "Yoga")
+    people.enrolled(lena, other, "BLOCKED")
+
+    assert kept_of(client) == [HELD]
+
+
+def test_a_failed_event_that_may_have_been_a_block_is_told(client, lena):
+    tell(lena, "BOOKING_CANCELLED", "dead-lena", {"booking_id": "R-1"})
+    process()
+
+    assert kept_of(client) == [FAILED]
+
+
+@pytest.mark.parametrize("address", ["", "not an address"])
+def test_without_an_address_a_task_is_announced_instead(client, lena, address):
+    change(lena, email=address)
+
+    assert kept_of(client) == [NO_ADDRESS]
+
+
+def test_after_the_last_reminder_no_task_is_announced(client, lena):
+    change(lena, email="")
+    check()
+
+    assert kept_of(client) == []
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Asia/Tokyo"])
+def test_at_night_on_the_patients_clock_mail_waits_for_the_morning(client, lena, zone):
+    change(lena, timezone=zone)
+
+    assert kept_of(client) == [NIGHT]
+
+
+def test_a_practice_without_quiet_hours_writes_at_night(client, ours, lena):
+    change(lena, timezone="Asia/Tokyo")
+    ours.organization.settings = {"quiet_hours": None}
+    ours.organization.save(update_fields=["settings"])
+
+    assert kept_of(client) == []
+
+
+def test_a_rule_that_only_gives_tasks_is_kept_back_by_nothing(client, ours, lena):
+    with tenancy.scope(ours.organization):
+        AutomationRule.objects.filter(pk=ours.automated.timeout.pk).update(actions=[LOOK])
+    change(lena, email="", timezone="Asia/Tokyo")
+
+    assert kept_of(client) == []
+
+
 def test_every_role_finds_the_page_in_the_navigation(ours):
     for user in (ours.viewer, ours.therapist, ours.manager):
         page = logged_in(user).get(reverse("admin:index")).content.decode()
@@ -211,4 +321,4 @@ def test_the_number_of_queries_does_not_grow_with_the_people(client, ours):
 
     assert len(page_of(client).announced) == 13 + 12
     assert queries(client, reverse(URL)) == few
-    assert few <= 22
+    assert few <= 24
