@@ -22,7 +22,7 @@ from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
 from automation.selectors.health import MonitorStatus, monitor_status
-from automation.selectors.stale import Found, StaleVisit, stale_visits
+from automation.selectors.stale import Found, Left, StaleVisit, left_by, stale_visits
 from automation.selectors.withheld import Withheld, withheld_of
 from automation.sources import MONITOR
 from journeys.models.event import SystemEventLog
@@ -69,7 +69,10 @@ class Stuck:
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorPage:
-    """`messages`: how many mails followed from the last check, by their state."""
+    """`messages`: how many mails followed from the last check, by their state.
+
+    `left`: what the last check said nothing about; None when there was none.
+    """
 
     status: MonitorStatus
     announced: Sequence[Announced]
@@ -79,6 +82,7 @@ class MonitorPage:
     stuck: Sequence[Stuck]
     count_of_stuck: int
     count_of_due: int
+    left: Left | None
     number: int
 
     @cached_property
@@ -87,7 +91,7 @@ class MonitorPage:
 
 
 def monitor_page(*, now: datetime, number: int = 1) -> MonitorPage:
-    """Needs a scope. `number`: the page of those who are stuck, from 1. Fifteen queries at most."""
+    """Needs a scope. `number`: the page of those who are stuck, from 1. Sixteen queries at most."""
     status = monitor_status(now=now)
     events = _events_since(status.started_at)
     newest = list(events.select_related("patient", "dispatch", "payload_row")[:SHOWN])
@@ -104,6 +108,7 @@ def monitor_page(*, now: datetime, number: int = 1) -> MonitorPage:
         stuck=[_stuck(visit, names, held, now) for visit in found.visits],
         count_of_stuck=found.stale,
         count_of_due=found.due,
+        left=left_by(status.started_at, now=now) if status.started_at else None,
         number=number,
     )
 

@@ -42,6 +42,7 @@ SELECT
     last.due_at + (step.occurrence - last.occurrence) * coalesce(r.repeat_hours, 0)
         * interval '1 hour' AS due_at,
     step.occurrence > coalesce(timer.occurrence, 0) AS is_due,
+    timer.announced_at,
     count(*) FILTER (WHERE step.occurrence > coalesce(timer.occurrence, 0)) OVER () AS all_due,
     count(*) OVER () AS all_stale
 FROM {rules} r
@@ -150,7 +151,7 @@ def stale_visits(
 
 def _visits(rows: list[dict[str, Any]]) -> Iterator[StaleVisit]:
     for row in rows:
-        del row["all_stale"], row["all_due"]
+        del row["all_stale"], row["all_due"], row["announced_at"]
         yield StaleVisit(**row)
 
 
@@ -190,6 +191,38 @@ def still_standing(visits: Sequence[StaleVisit]) -> set[uuid.UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, asked)
         return {row[0] for row in cursor.fetchall()}
+
+
+# --- what a check left --------------------------------------------------------------------------
+
+# A rule that was touched since asks for others than the check saw.
+_LEFT: Final = f"""
+SELECT
+    count(*) FILTER (WHERE NOT is_due AND announced_at < %(since)s),
+    count(*) FILTER (WHERE is_due AND due_at <= %(since)s AND rule_id IN (
+        SELECT id FROM automation_rules WHERE updated_at <= %(since)s))
+FROM ({_past_limit(_RULES_AS_THEY_ARE)}) past
+"""  # noqa: S608  a constant of ours, no outside text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """Of the visits that are past a limit now: what a check said nothing about.
+
+    `said_before`: their step was announced by an earlier one. `missed`: the step was due and is
+    not announced: it failed, time was up, or the visit was entered later with an earlier date.
+    """
+
+    said_before: int
+    missed: int
+
+
+def left_by(check_began: datetime, *, now: datetime) -> Left:
+    """In scope. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEFT, _asked("", None) | {"since": check_began, "now": now})
+        said_before, missed = cursor.fetchone()
+    return Left(said_before=said_before, missed=missed)
 
 
 # --- who waits already, before a rule is switched on or changed -----------------------------------

@@ -184,6 +184,62 @@ def test_the_next_reminder_is_due_by_its_own_clock(client, ours):
     assert again.next_due_at - again.visit.due_at == timedelta(hours=24)
 
 
+# --- what the last check did in this practice -----------------------------------------------------
+
+
+def left(client):
+    page = page_of(client)
+    return page.count_of_announced, page.left.said_before, page.left.missed
+
+
+def test_what_was_said_now_what_before_and_what_not_are_told_apart(client, ours, theirs):
+    check()
+    looked(timedelta(seconds=-1))
+    after_an_hour = left(client)
+    late = people.patient(ours.organization, "Entered late")
+    people.enrolled(late, ours.template, "AWAITING_PAYMENT", days_ago=9)
+    with_a_late_entry = left(client)
+    check()
+
+    assert after_an_hour == (0, 1, 0)
+    assert with_a_late_entry == (0, 1, 1)
+    assert left(client) == (1, 1, 0)
+
+
+def test_what_failed_is_counted_for_this_practice_and_explained(client):
+    looked(timedelta(minutes=-1))
+
+    assert left(client) == (0, 0, 1)
+    assert "The next check tries again." in read(client)
+
+
+def test_who_is_due_since_a_rule_was_changed_was_not_missed(client, ours):
+    looked(timedelta(minutes=3))
+    with tenancy.scope(ours.organization):
+        ours.automated.timeout.save()
+
+    assert left(client) == (0, 0, 0)
+    assert "The next check tries again." not in read(client)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "It took less than a second"), (12.34, "It took 12.3 s")]
+)
+def test_the_duration_of_the_check_is_told(client, seconds, words):
+    at = timezone.now()
+    times = {"started_at": at - timedelta(seconds=seconds), "finished_at": at}
+    heartbeats.note(MONITOR, at=at, stale=7041, counts={"failed": 7041}, errors=[],
+                    **{name: time.isoformat() for name, time in times.items()})  # fmt: skip
+
+    assert words in read(client)
+    assert "7041" not in read(client)
+
+
+def test_before_the_first_check_there_is_nothing_to_count(client):
+    assert page_of(client).left is None
+    assert "Announced before" not in read(client)
+
+
 # --- what keeps mail from the patient -------------------------------------------------------------
 
 PAUSED = "Reminders to the patient are paused until"
