@@ -7,7 +7,7 @@ is prepared here as well: `reminders_of`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -28,6 +28,8 @@ from automation import errors
 from automation.admin.forms import DecisionForm
 from automation.models.pause import ReminderPause
 from automation.selectors.pauses import PauseTold, pauses_of
+from automation.selectors.pauses import pauses_of
+from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.pauses import LONGEST, PAUSE, pause_reminders, resume_reminders
 from journeys.models.enrollment import Enrollment
 from kura.accounts.models import User
@@ -39,11 +41,15 @@ USUAL = timedelta(days=7)  # what the form proposes
 
 @dataclass(frozen=True, slots=True)
 class Reminders:
-    """Of one enrollment: the pause, if there is one, and where this person may change that."""
+    """Of one enrollment: the pause, if there is one, and where this person may change that.
+
+    `so_far`: of the rules that a pause silences; empty without one.
+    """
 
     pause: ReminderPause | PauseTold | None
     pause_url: str
     resume_url: str
+    so_far: Sequence[SoFar]
 
     @property
     def until(self) -> str:
@@ -68,12 +74,22 @@ def reminders_with(
     pause: ReminderPause | PauseTold | None, enrollment: Enrollment, user: User
 ) -> Reminders:
     """No query: for a page that has read the pause."""
+    so_far = announced_so_far([one for one in shown if one.pk in pauses])
+    return {
+        one.pk: _reminders(one, pauses.get(one.pk), so_far.get(one.pk, []), user) for one in shown
+    }
+
+
+def _reminders(
+    enrollment: Enrollment, pause: ReminderPause | None, so_far: Sequence[SoFar], user: User
+) -> Reminders:
     is_theirs = user.organization_id == enrollment.organization_id
     may = enrollment.is_open and is_theirs and user.has_perm(PAUSE)
     return Reminders(
         pause=pause,
         pause_url=_url("pause", enrollment) if may else "",
         resume_url=_url("resume", enrollment) if may and pause else "",
+        so_far=so_far,
     )
 
 

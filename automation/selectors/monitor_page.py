@@ -17,11 +17,12 @@ from typing import Any, Final
 from django.db.models import Count, QuerySet
 
 from automation.judging import TIMEOUT
-from automation.models.message import Audience, Message
+from automation.models.message import Message
 from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask
 from automation.selectors.health import MonitorStatus, monitor_status
+from automation.selectors.reminders import most_of, writes_to_patient
 from automation.selectors.stale import Found, Left, StaleVisit, left_by, stale_visits
 from automation.selectors.withheld import Withheld, withheld_of
 from automation.sources import MONITOR
@@ -208,15 +209,10 @@ def _stuck(
         journey=journey,
         stage=stage,
         hours=visit.hours_in_stage(now),
-        most=1 if rule.repeat_hours is None else rule.max_repeats,
+        most=most_of(rule),
         next_due_at=_next_due_at(visit, rule),
-        withheld=held.get(visit.enrollment_id) if _writes_to_patient(rule) else None,
+        withheld=held.get(visit.enrollment_id) if writes_to_patient(rule) else None,
     )
-
-
-def _writes_to_patient(rule: AutomationRule) -> bool:
-    mails = (one.get("params", {}) for one in rule.actions if one["type"] == "send_email")
-    return any(params.get("audience") == Audience.PATIENT for params in mails)
 
 
 def _next_due_at(visit: StaleVisit, rule: AutomationRule) -> datetime | None:

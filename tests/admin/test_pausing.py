@@ -12,10 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from automation import monitor
 from automation.models import ReminderPause
+from automation.models.stage_timer import StageTimer
 from automation.services.pauses import pause_reminders
 from kura import tenancy
 from tests.admin import people
+from tests.admin.automated import LOOK, REMIND, WAIT, rule
 from tests.admin.conftest import logged_in
 
 REASON = "Está de viaje hasta la semana que viene"
@@ -81,6 +84,34 @@ def test_a_pause_is_shown_with_its_day_and_its_author_and_ends_by_a_button(clien
     [ended] = pauses(ours)
     assert ended.ended_by == ours.therapist
     assert url("resume", ours.enrollment) not in patient_page(client, ours)
+
+
+def test_a_pause_says_what_it_means_and_what_was_announced_so_far(ours):
+    client = logged_in(people.person(ours.organization, "therapist", language="en"))
+    everyday = {"repeat_hours": 24, "max_repeats": 50} | WAIT
+    rule(ours.organization, "cada día", "JOURNEY_STAGE_TIMEOUT", REMIND, **everyday)
+    rule(ours.organization, "sin fin", "JOURNEY_STAGE_TIMEOUT", REMIND, repeat_hours=24, **WAIT)
+    rule(ours.organization, "tarea", "JOURNEY_STAGE_TIMEOUT", LOOK, **WAIT)
+    rule(ours.organization, "nueva", "JOURNEY_STAGE_TIMEOUT", REMIND, visits_from=timezone.now(),
+         **WAIT)  # fmt: skip
+    without = patient_page(client, ours)
+    post(client, ours, today() + timedelta(days=5))
+    before = patient_page(client, ours)
+    with tenancy.every_organization():
+        monitor.check()
+        [day] = StageTimer.objects.filter(rule__name="Regla cada día")
+
+    assert "announced so far" not in without
+    assert "Rule “Regla cada día”: 0 of 50 announced so far." in before
+    assert day.occurrence > 1
+    for page in (patient_page(client, ours), enrollment_page(client, ours)):
+        assert "No reminder about this journey goes to the patient until" in page
+        assert "the time in the stage keeps counting" in page
+        assert "Rule “Regla plazo Om”: 1 of 1 announced so far." in page
+        assert f"Rule “Regla cada día”: {day.occurrence} of 50 announced so far." in page
+        assert f"Rule “Regla sin fin”: {day.occurrence} announced so far, without end." in page
+        assert "Regla tarea" not in page
+        assert "Regla nueva" not in page
 
 
 def test_a_second_click_on_resume_is_told_so(client, ours):
@@ -176,7 +207,7 @@ def test_the_patients_page_asks_once_for_the_pauses_of_all_journeys(client, ours
 
     assert page.count("Therapist Om") >= 4
     asked = [
-        sum("reminder_pauses" in query["sql"] for query in found)
-        for found in (one_journey, five_journeys)
+        [sum(table in query["sql"] for query in found) for found in (one_journey, five_journeys)]
+        for table in ("reminder_pauses", "stage_timers")
     ]
-    assert asked == [1, 1]
+    assert asked == [[1, 1], [0, 1]]
