@@ -28,7 +28,6 @@ from automation import errors
 from automation.admin.forms import DecisionForm
 from automation.models.pause import ReminderPause
 from automation.selectors.pauses import PauseTold, pauses_of
-from automation.selectors.pauses import pauses_of
 from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.pauses import LONGEST, PAUSE, pause_reminders, resume_reminders
 from journeys.models.enrollment import Enrollment
@@ -67,22 +66,20 @@ def reminders_of(
 ) -> dict[uuid.UUID, Reminders]:
     shown = list(enrollments)
     pauses = pauses_of([one.pk for one in shown], now)
-    return {one.pk: reminders_with(pauses.get(one.pk), one, user) for one in shown}
-
-
-def reminders_with(
-    pause: ReminderPause | PauseTold | None, enrollment: Enrollment, user: User
-) -> Reminders:
-    """No query: for a page that has read the pause."""
     so_far = announced_so_far([one for one in shown if one.pk in pauses])
     return {
-        one.pk: _reminders(one, pauses.get(one.pk), so_far.get(one.pk, []), user) for one in shown
+        one.pk: reminders_with(pauses.get(one.pk), one, user, so_far.get(one.pk, []))
+        for one in shown
     }
 
 
-def _reminders(
-    enrollment: Enrollment, pause: ReminderPause | None, so_far: Sequence[SoFar], user: User
+def reminders_with(
+    pause: ReminderPause | PauseTold | None,
+    enrollment: Enrollment,
+    user: User,
+    so_far: Sequence[SoFar],
 ) -> Reminders:
+    """No query: for a page that has read the pause and what was announced."""
     is_theirs = user.organization_id == enrollment.organization_id
     may = enrollment.is_open and is_theirs and user.has_perm(PAUSE)
     return Reminders(

@@ -24,6 +24,7 @@ from automation.admin.badges import of_event_status, of_message_state
 from automation.admin.pausing import Reminders, reminders_with
 from automation.admin.sight import sight_of
 from automation.models.message import MessageState
+from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
 from journeys.cause import ENROLL, MOVE, UNBLOCK, by_user
@@ -213,7 +214,8 @@ def chart_context(patient: Patient, desk: Desk, asked: dict[str, str]) -> dict[s
     user, now = desk.user, desk.limits.now
     may_move = user.has_perm(MOVE) and not patient.erased_at
     chart = chart_of(patient.pk, desk.limits, reader=by_user(user) if may_move else None)
-    cards = [_card(view, chart, user, now) for view in chart.journeys]
+    so_far = announced_so_far([chart.enrollments[pk] for pk in chart.pauses])
+    cards = [_card(view, chart, user, now, so_far) for view in chart.journeys]
     if patient.erased_at:
         cards = [_read_only(card) for card in cards]
     sight = sight_of(user)
@@ -233,7 +235,13 @@ def _read_only(card: Card) -> Card:
     return replace(card, ways=[], more_url="", unblock_url="", reminders=nothing)
 
 
-def _card(view: JourneyView, chart: Chart, user: User, now: datetime) -> Card:
+def _card(
+    view: JourneyView,
+    chart: Chart,
+    user: User,
+    now: datetime,
+    so_far: Mapping[uuid.UUID, Sequence[SoFar]],
+) -> Card:
     enrollment = chart.enrollments[view.enrollment_id]
     ways = [] if view.blocked else list(_ways(view, user))
     may_move = view.is_open and not view.blocked and user.has_perm(MOVE)
@@ -246,7 +254,9 @@ def _card(view: JourneyView, chart: Chart, user: User, now: datetime) -> Card:
         reason=view.blocked.reason.strip().rstrip(".") if view.blocked else "",
         since=when_in_sentence(view.entered_at, now),
         reminded=_reminded(view, chart.messages, now),
-        reminders=reminders_with(chart.pauses.get(view.enrollment_id), enrollment, user),
+        reminders=reminders_with(
+            chart.pauses.get(enrollment.pk), enrollment, user, so_far.get(enrollment.pk, ())
+        ),
         ways=ways[:BUTTONS],
         more_url=_url("move", view) if may_move else "",
         unblock_url=_url("unblock", view) if may_unblock else "",

@@ -210,6 +210,7 @@ def test_error_pages_speak_the_readers_language(ours, language, words):
     assert words in response.content.decode()
 
 
+PLACEHOLDER = re.compile(r"\{[a-z_.]+\}")  # what a text of a rule may name, as it is written
 ENGLISH = re.compile(
     r"\b(the|and|stage|patient|enrollment|history|save|add|search|change|move|reason|since)\b",
     re.IGNORECASE,
@@ -235,10 +236,8 @@ def test_no_page_shows_a_raw_code_and_no_spanish_page_an_english_word(ours, lang
         if name != "journeys_journeytemplate_add":
             assert not re.findall(r"\b[A-Z]{3,}_[A-Z_]+\b|PAYMENT|BLOCKED\b", text), name
         if language == "es":
-            assert not ENGLISH.findall(text.replace("Europe/Madrid", "")), (
-                name,
-                ENGLISH.findall(text),
-            )
+            said = PLACEHOLDER.sub("", text.replace("Europe/Madrid", ""))
+            assert not ENGLISH.findall(said), (name, ENGLISH.findall(said))
 
 
 def test_the_policy_allows_no_inline_style_or_script_anywhere(ours):

@@ -162,7 +162,7 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     problems["decision: conflict"] = violations(page)
 
     assert problems == {name: [] for name in problems}
-    assert len(problems) == 14
+    assert len(problems) == 15
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
