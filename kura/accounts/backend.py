@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from typing import Any, Final
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Permission
-from django.db.models import Q
 
 from kura.accounts.models import User
+from kura.prepared import prepared_cursor
+
+_GRANTED: Final = """
+    SELECT c.app_label || '.' || p.codename
+    FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
+    WHERE p.id IN (
+        SELECT r.permission_id FROM users_groups m
+        JOIN auth_group_permissions r ON r.group_id = m.group_id WHERE m.user_id = %(user)s
+        UNION ALL
+        SELECT o.permission_id FROM users_user_permissions o WHERE o.user_id = %(user)s
+    )
+"""
 
 
 class PeopleBackend(ModelBackend):
@@ -18,14 +29,21 @@ class PeopleBackend(ModelBackend):
         return found if found and self.user_can_authenticate(found) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Their own and those of their groups at once. Django keeps them on the person."""
+        """Their own and those of their groups at once. Django keeps them on the person: whoever is
+        loaded again is asked about again, so a role taken away is gone with the next request.
+        """
         if not isinstance(user_obj, User) or user_obj.is_superuser or obj is not None:
             return super().get_all_permissions(user_obj, obj)
         if not user_obj.is_active:
             return set()
         kept = vars(user_obj)
         if "_perm_cache" not in kept:
-            theirs = Permission.objects.filter(Q(user=user_obj) | Q(group__user=user_obj))
-            named = theirs.order_by().values_list("content_type__app_label", "codename")
-            kept["_perm_cache"] = {f"{app}.{name}" for app, name in named.distinct()}
+            kept["_perm_cache"] = _granted_to(user_obj.pk)
         return set(kept["_perm_cache"])
+
+
+def _granted_to(user_id: uuid.UUID) -> set[str]:
+    """Prepared: each request of a token asks."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_GRANTED, {"user": user_id})
+        return {name for (name,) in cursor.fetchall()}

@@ -59,3 +59,18 @@ def test_nobody_is_found_who_is_unknown_or_switched_off() -> None:
 
     assert PeopleBackend().get_user(gone.pk) is None
     assert PeopleBackend().get_user(uuid.uuid4()) is None
+
+
+def test_a_role_taken_away_is_gone_with_the_next_request() -> None:
+    user = a_user(OrganizationFactory(), "therapist")
+    assert user.has_perm("journeys.transition_enrollment")
+
+    user.groups.clear()
+
+    assert not fresh(user).has_perm("journeys.transition_enrollment")
+
+
+def test_permissions_on_single_things_are_nobodys() -> None:
+    user = a_user(OrganizationFactory(), "manager")
+
+    assert not user.has_perm("journeys.transition_enrollment", user.organization)
