@@ -1,7 +1,8 @@
 """A template as the services read it: stages, graph and guards of one version, in one value.
 
 A version never changes once it is committed, so it is kept in memory under (template, version).
-A version that the reader's own transaction is still making is read afresh each time.
+A version that the reader's own transaction is still making is read afresh each time. Of a version
+that is kept, the database is asked only whether it is the present one.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connection
 from django.utils.functional import cached_property
 from django.utils.translation import get_language
 
 from journeys.models.template import CLOSED_STATUSES, StageStatus
+from kura.prepared import prepared_cursor
 from kura.tenancy import organization_in_scope
 
 CACHED_VERSIONS: Final = 512  # a few hundred bytes each
@@ -119,24 +120,28 @@ class Definition:
         return stage.label if stage else (code or "")
 
 
-_LOAD = """
+# Stages and moves are null when the version is one that the reader has kept.
+_SETTLED: Final = "t.version_txid IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint"
+_IS_KEPT: Final = f"({_SETTLED} AND t.version = (%(kept)s::jsonb ->> t.id::text)::integer) IS TRUE"
+_LOAD: Final = f"""
 SELECT t.id, t.organization_id, t.key, t.name, t.initial_stage, t.is_active, t.version,
-    (
+    CASE WHEN {_IS_KEPT} THEN NULL ELSE (
         SELECT coalesce(jsonb_agg(jsonb_build_array(
             s.code, s.position, s.status, s.label_es, s.label_en, s.whose_turn,
             s.help_es, s.help_en, s.retired_at IS NOT NULL) ORDER BY s.position, s.code), '[]')
-        FROM journey_stages s WHERE s.template_id = t.id),
-    (
+        FROM journey_stages s WHERE s.template_id = t.id) END,
+    CASE WHEN {_IS_KEPT} THEN NULL ELSE (
         SELECT coalesce(jsonb_agg(jsonb_build_array(
             m.from_stage, m.to_stage, m.guard, m.requires_reason, m.permission)
             ORDER BY m.from_stage NULLS FIRST, m.to_stage), '[]')
-        FROM journey_transitions m WHERE m.template_id = t.id),
-    t.version_txid IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint
+        FROM journey_transitions m WHERE m.template_id = t.id) END,
+    {_SETTLED}
 FROM journey_templates t
-"""
+"""  # noqa: S608  constants
 
 _cache: dict[tuple[uuid.UUID, int], Definition] = {}
 _newest: dict[tuple[uuid.UUID, str], Definition] = {}
+_kept: dict[uuid.UUID, Definition] = {}  # of each template, what was read last
 
 
 def definition_of(template_id: uuid.UUID, version: int, *, settled: bool) -> Definition:
@@ -155,23 +160,32 @@ def newest_known(organization_id: uuid.UUID, key: str) -> Definition | None:
 
 def definitions(template_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Definition]:
     """Current definitions by template id, read in one statement (one snapshot)."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_LOAD} WHERE t.id = ANY(%s)", [list(template_ids)])
-        return {row[0]: _remembered(row) for row in cursor.fetchall()}
+    ids = set(template_ids)
+    kept = {pk: one for pk in ids if (one := _kept.get(pk))}
+    return _read("WHERE t.id = ANY(%(ids)s::uuid[])", kept, ids=f"{{{','.join(map(str, ids))}}}")
 
 
 def definitions_in_scope() -> dict[uuid.UUID, Definition]:
     """All of the practice, in order of their names."""
-    organization = organization_in_scope()
-    narrowed = "WHERE %s::uuid IS NULL OR t.organization_id = %s ORDER BY t.name, t.id"
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_LOAD} {narrowed}", [organization, organization])
-        return {row[0]: _remembered(row) for row in cursor.fetchall()}
+    home = organization_in_scope()
+    kept = {pk: one for pk, one in dict(_kept).items() if home in {None, one.organization_id}}
+    narrowed = "WHERE %(home)s::uuid IS NULL OR t.organization_id = %(home)s"
+    return _read(f"{narrowed} ORDER BY t.name, t.id", kept, home=home)
+
+
+def _read(
+    narrowed: str, kept: Mapping[uuid.UUID, Definition], **asked: Any
+) -> dict[uuid.UUID, Definition]:
+    versions = json.dumps({str(pk): one.version for pk, one in kept.items()})
+    with prepared_cursor() as cursor:
+        cursor.execute(f"{_LOAD} {narrowed}", {"kept": versions, **asked})
+        rows = cursor.fetchall()
+    return {row[0]: kept[row[0]] if row[7] is None else _remembered(row) for row in rows}
 
 
 def _remembered(row: tuple[Any, ...]) -> Definition:
-    stages = [Stage(*values) for values in json.loads(row[7])]
-    moves = tuple(Move(*values) for values in json.loads(row[8]))
+    stages = [Stage(*values) for values in row[7]]
+    moves = tuple(Move(*values) for values in row[8])
     by_code = {stage.code: stage for stage in stages}
     definition = Definition(*row[:7], by_code, moves)  # type: ignore[call-arg]
     if row[9]:  # settled: no version that this transaction is still making
@@ -183,7 +197,9 @@ def _remember(definition: Definition) -> None:
     if len(_cache) >= CACHED_VERSIONS:
         _cache.clear()
         _newest.clear()
+        _kept.clear()
     _cache[definition.template_id, definition.version] = definition
+    _kept[definition.template_id] = definition
     place = (definition.organization_id, definition.key)
     known = _newest.get(place, definition)
     if known.template_id != definition.template_id or known.version <= definition.version:

@@ -9,17 +9,21 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import get_language
 
 from journeys.event_types import event_type
-from journeys.models.log import ActorKind, JourneyLog
+from journeys.models.event import SystemEventLog
+from journeys.models.log import ActorKind, JourneyLog, JourneyLogNote
 from journeys.models.review import BlockReview
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, Stage, definitions
+from journeys.selectors.positions import as_array
 from journeys.vocabulary import ReasonCode
 from kura.accounts.models import User
+from kura.prepared import Columns, prepared_cursor
 from kura.tenancy import organization_in_scope
 
 
@@ -49,6 +53,39 @@ def history_of(patient_id: uuid.UUID) -> QuerySet[JourneyLog]:
 def readable(logs: QuerySet[JourneyLog]) -> QuerySet[JourneyLog]:
     """With what `history_lines` needs of each row."""
     return logs.select_related("note", "trigger_event", "patient")
+
+
+_LOG: Final = Columns.of("l", JourneyLog)
+_NOTE: Final = Columns.of("n", JourneyLogNote)
+_EVENT: Final = Columns("v", ("id", "event_type"))
+_MOVES: Final = f"""
+    SELECT {_LOG}, {_NOTE}, {_EVENT} FROM journey_logs l
+    LEFT JOIN journey_log_notes n ON n.log_id = l.id
+    LEFT JOIN system_events v ON v.id = l.trigger_event_id
+    WHERE l.enrollment_id = ANY(%s::uuid[]) AND (l.organization_id = %s OR %s::boolean)
+    ORDER BY l.enrollment_id, l.seq
+"""  # noqa: S608  constants
+
+
+def moves_of(enrollment_ids: Iterable[uuid.UUID]) -> list[JourneyLog]:
+    """All moves of these enrollments in their order, with what `history_lines` needs of each.
+
+    Prepared, with the scope written out: every answer about a journey asks this.
+    """
+    home = organization_in_scope()
+    with prepared_cursor() as cursor:
+        cursor.execute(_MOVES, [as_array(enrollment_ids), home, home is None])
+        return [_move(row) for row in cursor.fetchall()]
+
+
+def _move(row: Sequence[Any]) -> JourneyLog:
+    logged, noted = len(_LOG.names), len(_LOG.names) + len(_NOTE.names)
+    log = _LOG.object(JourneyLog, row[:logged])
+    note = _NOTE.object(JourneyLogNote, row[logged:noted]) if row[logged] is not None else None
+    JourneyLog.note.related.set_cached_value(log, note)  # None too, or it would be asked for
+    if row[noted] is not None:
+        log.trigger_event = _EVENT.object(SystemEventLog, row[noted:])
+    return log
 
 
 def history_lines(
@@ -112,9 +149,18 @@ def definitions_by_key(keys: Iterable[str]) -> dict[tuple[uuid.UUID, str], Defin
     return {(one.organization_id, one.key): one for one in definitions(templates).values()}
 
 
+_PERSON: Final = Columns.of("u", User, without=("password",))
+_PEOPLE: Final = f"SELECT {_PERSON} FROM users u WHERE u.id = ANY(%s::uuid[])"  # noqa: S608  constants
+
+
 def _names(logs: Iterable[JourneyLog]) -> dict[uuid.UUID | None, str]:
     ids = {log.actor_id for log in logs if log.actor_id and log.actor_kind == ActorKind.USER}
-    return {user.pk: str(user) for user in User.objects.filter(pk__in=ids)}
+    if not ids:
+        return {}
+    with prepared_cursor() as cursor:
+        cursor.execute(_PEOPLE, [as_array(ids)])
+        people = [_PERSON.object(User, row) for row in cursor.fetchall()]
+    return {user.pk: str(user) for user in people}
 
 
 def _line(
