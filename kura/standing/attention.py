@@ -21,7 +21,7 @@ from kura.standing.journey import JourneyView, journey_views, open_tasks_of
 from kura.standing.limits import Limits
 from kura.standing.people import QuickView, in_view
 from kura.standing.steps_ahead import DO_TASK, ActionRequired, TaskTold
-from kura.standing.worklist import Asked, described, with_facts
+from kura.standing.worklist import Asked, described
 from patients.models import Patient
 
 SHOWN: Final = 6  # people on the panel (UI 01)
@@ -104,7 +104,7 @@ def matters_of(patients: Sequence[Patient], limits: Limits) -> Mapping[uuid.UUID
     """Of each patient, the most urgent first: blocked, stuck, tasks; the oldest of each."""
     ids = [one.pk for one in patients]
     rows = described(limits, Asked(action_required=True)).filter(patient__in=ids)
-    views = journey_views(list(with_facts(rows, limits)), limits)
+    views = journey_views(list(rows), limits)
     tasks = open_tasks_of(ids)
     names = {key: one.name for (_o, key), one in _journeys(tasks).items()}
     return matters_among(views, tasks, names)

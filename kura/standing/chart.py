@@ -46,7 +46,6 @@ from kura.standing.journey import JourneyView, Surroundings, by_urgency, views_a
 from kura.standing.limits import Limits
 from kura.standing.moves import MoveTold, told_among
 from kura.standing.steps_ahead import TaskTold
-from kura.standing.worklist import with_facts
 
 MESSAGES: Final = 500  # on the page, the newest; the list of messages has them all
 EVENTS: Final = 5
@@ -112,7 +111,7 @@ class Chart:
 
 def chart_of(patient_id: uuid.UUID, limits: Limits, *, reader: Cause | None = None) -> Chart:
     """`reader` None: whoever reads moves nobody, and the guards are not asked."""
-    rows = _enrollments(patient_id, limits)
+    rows = _enrollments(patient_id)
     known = definitions({row.template_id for row in rows})
     moves = _moves(patient_id, known)
     beside = _beside(patient_id, limits.now)
@@ -134,9 +133,8 @@ def chart_of(patient_id: uuid.UUID, limits: Limits, *, reader: Cause | None = No
     )
 
 
-def _enrollments(patient_id: uuid.UUID, limits: Limits) -> list[Enrollment]:
-    rows = with_facts(Enrollment.objects.filter(patient=patient_id), limits)
-    return list(rows.order_by("-entered_at", "id"))
+def _enrollments(patient_id: uuid.UUID) -> list[Enrollment]:
+    return list(Enrollment.objects.filter(patient=patient_id).order_by("-entered_at", "id"))
 
 
 def _newest_and_earlier(

@@ -1,9 +1,10 @@
-"""Blocked, overdue, needs action: each one condition on an enrollment, in SQL, said here alone.
+"""Blocked, overdue, needs action: each one condition on an enrollment, said here alone.
 
-Whatever filters, counts or orders by these facts uses these conditions, and whatever shows them
-shows what they answered. An enrollment is compared with the limits of its own template and stage,
-so that the index (template, stage, entered_at) finds the overdue ones, and two practices with the
-same keys never share a limit.
+Whatever filters, counts or orders by these facts uses the conditions in SQL. Whoever has read an
+enrollment and its open tasks gets the same from `facts_at`, without a query; a test holds the two
+to one another and to a plain reading of the rules. An enrollment is compared with the limits of its
+own template and stage, so that the index (template, stage, entered_at) finds the overdue ones, and
+two practices with the same keys never share a limit.
 
 An open task calls for a person wherever it hangs. One with an enrollment is a fact of that
 enrollment, closed or not; one without belongs to the patient alone: the patient needs a decision,
@@ -100,11 +101,25 @@ def claim(condition: Q) -> ExpressionWrapper[Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What the database answered about one enrollment."""
+    """Of one enrollment. `due_at`: None for a closed one and a stage without limit."""
 
     due_at: datetime | None
     is_overdue: bool
     needs_action: bool
+
+
+def facts_at(row: Enrollment, limits: Limits, *, asked: bool) -> Facts:
+    """Of an enrollment at hand, what the conditions above say. `asked`: by an open task."""
+    limit = limits.by_place.get((row.template_id, row.stage)) if row.is_open else None
+    blocked = row.is_open and row.is_blocked
+    waited = limits.now - row.entered_at
+    is_late = limit is not None and not blocked and waited >= limit.allowed
+    is_exhausted = limit is not None and not blocked and waited >= limit.last
+    return Facts(
+        due_at=row.entered_at + limit.allowed if limit else None,
+        is_overdue=is_late,
+        needs_action=blocked or is_exhausted or asked,
+    )
 
 
 def facts_of(row: Enrollment) -> Facts:

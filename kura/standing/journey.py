@@ -1,9 +1,9 @@
 """Everything about many journeys at once: the read model of the API and of the patient's page.
 
-The facts come with the rows of `worklist()`. The history of all enrollments is one query, their
-names, open tasks and last causes are one each; guards ask for facts once per journey template that
-has any. Whoever reads is a `Cause`, because what may happen next depends on them; without one,
-`allowed_transitions` is empty and no query is spent on it (a list needs none).
+The facts follow from the rows, the limits and the open tasks. The history of all enrollments is one
+query, names, open tasks and last causes are one each, all prepared; guards ask for facts once per
+journey template that has any. Whoever reads is a `Cause`, because what may happen next depends on
+them; without one, `allowed_transitions` is empty and no query is spent on it (a list needs none).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from automation.models.staff_task import StaffTask
 from journeys.cause import Cause
@@ -21,9 +22,15 @@ from journeys.models.enrollment import Enrollment
 from journeys.models.log import JourneyLog
 from journeys.models.template import Turn
 from journeys.selectors.definitions import Definition, Stage, definitions
+from journeys.selectors.enrollments import enrollment_of
+from journeys.selectors.history import moves_of
 from journeys.selectors.options import moves_open_to, position_of
+from journeys.selectors.positions import as_array
 from journeys.selectors.versions import versions_of
-from kura.standing.facts import Facts, facts_of
+from kura import tenancy
+from kura.accounts.models import User
+from kura.prepared import Columns, prepared_cursor
+from kura.standing.facts import Facts, facts_at
 from kura.standing.limits import Limits
 from kura.standing.moves import MoveTold, moves_told
 from kura.standing.stepper import (
@@ -46,7 +53,7 @@ from kura.standing.steps_ahead import (
     option_of,
     task_told,
 )
-from kura.standing.worklist import newest, with_facts
+from kura.standing.worklist import newest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,8 +123,8 @@ def journeys_of(
     Each patient asked for has an entry, an empty one without journeys.
     """
     found: dict[uuid.UUID, list[JourneyView]] = {pk: [] for pk in patient_ids}
-    rows = with_facts(newest().filter(patient__in=list(found)), limits)
-    for view in journey_views(list(rows.order_by("-entered_at", "id")), limits, reader):
+    rows = newest().filter(patient__in=list(found)).order_by("-entered_at", "id")
+    for view in journey_views(list(rows), limits, reader):
         found[view.patient_id].append(view)
     return {pk: by_urgency(views) for pk, views in found.items()}
 
@@ -141,8 +148,7 @@ def listed(
     """What a list shows of each patient asked for, in two queries; no history, nothing open to a
     reader. `known`: the definitions of the practice.
     """
-    rows = with_facts(newest().filter(patient__in=patient_ids), limits)
-    read = list(rows.order_by("-entered_at", "id"))
+    rows = newest().filter(patient__in=patient_ids).order_by("-entered_at", "id")
     tasks = open_tasks_of(patient_ids)
     around = Surroundings(
         limits=limits,
@@ -152,7 +158,7 @@ def listed(
         tasks=by_enrollment(tasks),
         decisions={},
     )
-    views = sorted(views_among(read, around), key=_urgency)
+    views = sorted(views_among(list(rows), around), key=_urgency)
     return {
         pk: Listed(
             journeys=tuple(one for one in views if one.patient_id == pk),
@@ -171,14 +177,14 @@ def journey_view_of(
     enrollment_id: uuid.UUID, limits: Limits, *, reader: Cause | None = None
 ) -> JourneyView | None:
     """None for one that does not exist, or not in this practice."""
-    rows = with_facts(Enrollment.objects.filter(pk=enrollment_id), limits)
-    return next(iter(journey_views(list(rows), limits, reader)), None)
+    row = enrollment_of(enrollment_id)
+    return journey_views([row], limits, reader)[0] if row else None
 
 
 def journey_views(
     rows: Sequence[Enrollment], limits: Limits, reader: Cause | None = None
 ) -> list[JourneyView]:
-    """Of rows of `worklist()`, in their order."""
+    """In the order of the rows."""
     return views_among(rows, _surroundings(rows, limits, reader))
 
 
@@ -193,6 +199,8 @@ def views_among(rows: Sequence[Enrollment], around: Surroundings) -> list[Journe
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Surroundings:
     """All that is read for all rows. `logs`: of each enrollment, in order of its moves.
+
+    `tasks`: all open ones, for an open task is a fact of its enrollment.
 
     Without `logs` no stage of a view but the present one has a date; without `decisions` nothing
     is open to it; without `versions` its version is the number of the enrollment's last move, which
@@ -209,16 +217,17 @@ class Surroundings:
 
 
 def _surroundings(rows: Sequence[Enrollment], limits: Limits, reader: Cause | None) -> Surroundings:
-    logs = _logs(rows)
-    last = moves_told([moves[-1] for moves in logs.values() if moves])
+    known, logs = definitions({row.template_id for row in rows}), _logs(rows)
+    by_key = {(one.organization_id, one.key): one for one in known.values()}
+    last = moves_told([moves[-1] for moves in logs.values() if moves], by_key)
     open_ones = [row for row in rows if row.is_open]
     return Surroundings(
         limits=limits,
-        known=definitions({row.template_id for row in rows}),
+        known=known,
         logs=logs,
         last_moves={move.enrollment_id: move for move in last},
         tasks=_tasks(rows),
-        decisions=moves_open_to(reader, open_ones) if reader and open_ones else {},
+        decisions=moves_open_to(reader, open_ones, known) if reader else {},
         versions=versions_of(rows),
     )
 
@@ -226,9 +235,8 @@ def _surroundings(rows: Sequence[Enrollment], limits: Limits, reader: Cause | No
 def _logs(rows: Sequence[Enrollment]) -> dict[uuid.UUID, list[JourneyLog]]:
     """Up to the move that the row knows: one that came since would contradict it."""
     known = {row.pk: row.seq for row in rows}
-    logs = JourneyLog.objects.filter(enrollment_id__in=list(known))
     found: dict[uuid.UUID, list[JourneyLog]] = defaultdict(list)
-    for log in logs.select_related("note", "trigger_event").order_by("enrollment_id", "seq"):
+    for log in moves_of(known):
         if log.seq <= known[log.enrollment_id]:
             found[log.enrollment_id].append(log)
     return found
@@ -248,18 +256,38 @@ def by_enrollment(tasks: Iterable[TaskTold]) -> dict[uuid.UUID, list[TaskTold]]:
     return found
 
 
+_TASK: Final = Columns.of("t", StaffTask)
+_WHOSE: Final = Columns.of("u", User, without=("password",))
+_OPEN_TASKS: Final = f"""
+    SELECT {_TASK}, {_WHOSE} FROM staff_tasks t LEFT JOIN users u ON u.id = t.assigned_to_id
+    WHERE t.done_at IS NULL AND t.patient_id = ANY(%s::uuid[])
+        AND (t.organization_id = %s OR %s::boolean)
+    ORDER BY t.due_at, t.created_at, t.id
+"""  # noqa: S608  constants
+
+
 def open_tasks_of(patient_ids: Iterable[uuid.UUID]) -> list[TaskTold]:
     """Of these patients, those without a journey too; what is due first comes first."""
-    tasks = StaffTask.objects.filter(done_at=None, patient__in=list(patient_ids))
-    read = tasks.select_related("assigned_to")
-    return [task_told(task, task.patient_id) for task in read if task.patient_id]
+    home = tenancy.organization_in_scope()
+    with prepared_cursor() as cursor:
+        cursor.execute(_OPEN_TASKS, [as_array(patient_ids), home, home is None])
+        tasks = [_task(row) for row in cursor.fetchall()]
+    return [task_told(task, task.patient_id) for task in tasks if task.patient_id]
+
+
+def _task(row: Sequence[Any]) -> StaffTask:
+    task = _TASK.object(StaffTask, row[: len(_TASK.names)])
+    if task.assigned_to_id:
+        task.assigned_to = _WHOSE.object(User, row[len(_TASK.names) :])
+    return task
 
 
 # --- what is made of it -------------------------------------------------------------------------
 
 
 def _view(row: Enrollment, around: Surroundings) -> JourneyView:
-    definition, facts = around.known[row.template_id], facts_of(row)
+    definition, tasks = around.known[row.template_id], around.tasks.get(row.pk, ())
+    facts = facts_at(row, around.limits, asked=bool(tasks))
     stage = definition.stages.get(row.stage)
     turn = Turn(stage.whose_turn) if stage else Turn.PRACTICE
     standing, limits = _standing(row), _limits(definition, around.limits)

@@ -16,11 +16,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import OuterRef, Subquery
-
 from automation.judging import TIMEOUT
-from automation.models.rule import AutomationRule
-from journeys.models.template import JourneyTemplate
+from kura import tenancy
+from kura.prepared import prepared_cursor
 
 LONGEST: Final = timedelta(days=200 * 365)  # past it no clock is read: dates end in the year 1
 
@@ -62,18 +60,21 @@ def limits_at(now: datetime) -> Limits:
     return Limits(now, found)
 
 
+_RULES: Final = """
+    SELECT t.id, r.stage, r.max_hours, r.repeat_hours, r.max_repeats
+    FROM automation_rules r
+    JOIN journey_templates t ON t.organization_id = r.organization_id AND t.key = r.journey_key
+    WHERE r.trigger_event = %s AND r.is_active AND r.archived_at IS NULL AND r.max_hours <> 0
+        AND (r.organization_id = %s OR %s::boolean)
+"""
+
+
 def _rules() -> Iterator[tuple[Place, Limit]]:
-    template = JourneyTemplate.objects.filter(
-        organization=OuterRef("organization"), key=OuterRef("journey_key")
-    )
-    rules = AutomationRule.objects.filter(
-        trigger_event=TIMEOUT, is_active=True, archived_at=None
-    ).annotate(template=Subquery(template.values("pk")))
-    read = rules.exclude(template=None).values_list(
-        "template", "stage", "max_hours", "repeat_hours", "max_repeats"
-    )
-    for template_id, stage, max_hours, repeat_hours, max_repeats in read:
-        if max_hours:
+    """Prepared: whatever tells of a journey asks it first."""
+    home = tenancy.organization_in_scope()
+    with prepared_cursor() as cursor:
+        cursor.execute(_RULES, [TIMEOUT, home, home is None])
+        for template_id, stage, max_hours, repeat_hours, max_repeats in cursor.fetchall():
             yield (template_id, stage), limit_of(max_hours, repeat_hours, max_repeats)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.utils.translation import gettext as _
 
-from automation.models.rule import AutomationRule
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.definitions import Definition, Stage
 from journeys.selectors.history import HistoryLine, history_lines
+from journeys.selectors.positions import as_array
+from kura import tenancy
+from kura.prepared import prepared_cursor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +55,8 @@ def moves_told(
     """Logs read with `note` and `trigger_event`. Four queries, however many; two if the
     definitions are `known` already.
     """
-    rules = _rule_names(logs)
-    return [_told(line, rules.get(line.log.rule_id, "")) for line in history_lines(logs, known)]
+    rules = _rule_names({log.rule_id for log in logs if log.rule_id})
+    return told_among(history_lines(logs, known), rules)
 
 
 def told_among(
@@ -63,9 +66,19 @@ def told_among(
     return [_told(line, rules.get(line.log.rule_id, "")) for line in lines]
 
 
-def _rule_names(logs: Iterable[JourneyLog]) -> dict[uuid.UUID | None, str]:
-    ids = {log.rule_id for log in logs if log.rule_id}
-    return dict(AutomationRule.objects.filter(pk__in=ids).values_list("pk", "name"))
+_RULES: Final = """
+    SELECT r.id, r.name FROM automation_rules r
+    WHERE r.id = ANY(%s::uuid[]) AND (r.organization_id = %s OR %s::boolean)
+"""
+
+
+def _rule_names(ids: set[uuid.UUID]) -> Mapping[uuid.UUID | None, str]:
+    if not ids:
+        return {}
+    home = tenancy.organization_in_scope()
+    with prepared_cursor() as cursor:
+        cursor.execute(_RULES, [as_array(ids), home, home is None])
+        return dict(cursor.fetchall())
 
 
 def _told(line: HistoryLine, rule: str) -> MoveTold:

@@ -32,7 +32,6 @@ from kura.standing.moves import MoveTold, moves_told
 from kura.standing.people import QuickView, in_view
 from kura.standing.steps_ahead import TaskTold
 from kura.standing.summary import JourneyNumbers, Numbers, RecentMove, journeys_counted
-from kura.standing.worklist import with_facts
 from patients.models import Patient
 
 NEWEST: Final = 6  # people under way
@@ -86,7 +85,7 @@ def _rows(people: Sequence[Patient], limits: Limits) -> list[Enrollment]:
 
     A UNION: each half has an index of its own.
     """
-    rows = with_facts(Enrollment.objects.filter(OPEN).select_related("patient"), limits)
+    rows = Enrollment.objects.filter(OPEN).select_related("patient")
     needing = rows.filter(needs_action(limits), patient__in=[one.pk for one in people])
     newest = rows.order_by("-entered_at", "id")[:NEWEST]
     return sorted(newest.union(needing), key=lambda row: row.entered_at, reverse=True)

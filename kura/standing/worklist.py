@@ -1,7 +1,7 @@
 """Enrollments with what is known of their standing: the list that people work through.
 
-The rows carry `due_at`, `due_order` (never null: for cursors), `is_overdue`, `needs_action` and
-`rank`, and are read with `facts_of()`.
+The rows of `worklist` carry `due_at`, `due_order` (never null: for cursors), `is_overdue`,
+`needs_action` and `rank`, and are read with `facts_of()`.
 """
 
 from __future__ import annotations
@@ -71,18 +71,23 @@ def worklist(
     limits: Limits, asked: Asked = ANYTHING, *, ordering: str = "priority"
 ) -> QuerySet[Enrollment]:
     """`ordering` is one of ORDERINGS (KeyError else). Nothing is read before it is iterated."""
-    rows = with_facts(described(limits, asked), limits)
-    ranked = rows.annotate(due_order=Coalesce(due_at(limits), NO_LIMIT), rank=_rank(limits))
-    return ranked.order_by(*ORDERINGS[ordering])
+    rows = with_due_order(with_facts(described(limits, asked), limits), limits)
+    return rows.annotate(rank=_rank(limits)).order_by(*ORDERINGS[ordering])
 
 
 def with_facts(rows: QuerySet[Enrollment], limits: Limits) -> QuerySet[Enrollment]:
-    """What `facts_of()` reads, and no more: each is a condition for every limit there is."""
+    """What `facts_of()` reads, and no more: each is a condition for every limit there is. To show
+    rows none of it is needed: `journey_views`.
+    """
     return rows.annotate(
         due_at=due_at(limits),
         is_overdue=claim(overdue(limits)),
         needs_action=claim(needs_action(limits)),
     )
+
+
+def with_due_order(rows: QuerySet[Enrollment], limits: Limits) -> QuerySet[Enrollment]:
+    return rows.annotate(due_order=Coalesce(due_at(limits), NO_LIMIT))
 
 
 def described(limits: Limits, asked: Asked) -> QuerySet[Enrollment]:

@@ -255,4 +255,4 @@ def test_many_journeys_cost_as_many_queries_as_one(api, organization, patient, n
         response = api.get(path(patient))
 
     assert len(response.json()["results"]) == number
-    assert len(queries) == 11, "\n".join(query["sql"][:90] for query in queries)
+    assert len(queries) == 8, "\n".join(query["sql"][:90] for query in queries)

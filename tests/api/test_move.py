@@ -456,7 +456,7 @@ def test_a_move_costs_as_many_queries_whatever_else_there_is(api, organization, 
         patch(api, enrolled, to("CONFIRMED"))
 
     ours = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
-    assert len(ours) == 17, "\n".join(ours)
+    assert len(ours) == 14, "\n".join(ours)
 
 
 def test_a_browser_moves_with_its_session(therapist, enrolled):

@@ -121,7 +121,7 @@ def test_journeys_cost_as_many_queries_however_many(api, organization, patient, 
     with CaptureQueriesContext(connection) as plain:
         api.get(path(patient))
 
-    assert (len(queries), len(plain)) == (11, 2)
+    assert (len(queries), len(plain)) == (8, 2)
 
 
 def test_what_is_told_is_what_is_described(organization):

@@ -177,7 +177,7 @@ def test_a_list_costs_as_many_queries_for_one_as_for_many(api, organization, num
         api.get(PATIENTS)
 
     assert len(response.json()["results"]) == number
-    assert (len(expanded), len(plain)) == (12, 3)
+    assert (len(expanded), len(plain)) == (9, 3)
 
 
 # --- new ones -----------------------------------------------------------------------------------

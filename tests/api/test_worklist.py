@@ -115,7 +115,7 @@ def test_a_list_costs_as_many_queries_for_one_as_for_many(api, organization, num
         api.get(SUMMARY)
 
     assert len(response.json()["results"]) == number
-    assert (len(queries), len(summary)) == (9, 8)
+    assert (len(queries), len(summary)) == (6, 8)
 
 
 # --- in numbers ---------------------------------------------------------------------------------

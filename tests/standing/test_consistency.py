@@ -9,7 +9,7 @@ from journeys.models import Enrollment
 from kura import tenancy
 from kura.accounts.models import Organization, User
 from kura.standing.attention import attention
-from kura.standing.facts import facts_of
+from kura.standing.facts import facts_at, facts_of
 from kura.standing.journey import journey_views
 from kura.standing.limits import limit_of
 from kura.standing.people import QuickView, counts, in_view, people
@@ -103,6 +103,16 @@ def test_sql_says_of_each_enrollment_what_the_rules_say(practice: Organization) 
         assert facts.due_at == plain.due_at(row)
         assert facts.is_overdue == plain.is_overdue(row)
         assert facts.needs_action == plain.needs_action(row)
+
+
+def test_an_enrollment_at_hand_is_what_sql_says_of_it(practice: Organization) -> None:
+    now, tasks = limits(), {task.enrollment_id for task in Reading().tasks}
+
+    rows = list(worklist(now, Asked(which=Which.EVERY)))
+
+    assert rows
+    for row in rows:
+        assert facts_at(row, now, asked=row.pk in tasks) == facts_of(row)
 
 
 def test_each_quick_view_holds_who_the_rules_say_and_counts_them(practice: Organization) -> None:

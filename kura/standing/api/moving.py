@@ -35,7 +35,7 @@ from kura.standing.api.causes import cause_of
 from kura.standing.api.errors import BackDatingNotPermitted
 from kura.standing.journey import JourneyView, journey_view_of
 from kura.standing.limits import limits_at
-from patients.models import Patient
+from patients.selectors import patient_of
 
 
 class Moved(serializers.Serializer[Any]):
@@ -250,4 +250,5 @@ def _etag(view: JourneyView | None) -> str:
 
 
 def _journey_status(patient_id: uuid.UUID) -> Any:
-    return Patient.objects.values_list("journey_status", flat=True).get(pk=patient_id)
+    patient = patient_of(patient_id)
+    return patient.journey_status if patient else {}  # locked: nobody takes them away

@@ -24,12 +24,13 @@ from kura.standing.api.templates import digest
 from kura.standing.journey import journey_views
 from kura.standing.limits import Limits, limits_at
 from kura.standing.summary import RecentMove, summary_of
-from kura.standing.worklist import Asked, Which, described, with_facts
+from kura.standing.worklist import Asked, Which, described, with_due_order
 
+BY_DUE: Final = Ordering("due_order")  # what has no limit comes last
 ORDERINGS: Final[Mapping[str, Ordering]] = {
     "-entered_at": Ordering("-entered_at"),
     "entered_at": Ordering("entered_at"),
-    "due_at": Ordering("due_order"),  # what has no limit comes last
+    "due_at": BY_DUE,
 }
 NEWEST: Final = "-entered_at"
 FILTERS: Final = ("journey_key", "stage", "status", "blocked", "overdue", "action_required")
@@ -54,8 +55,9 @@ class JourneysView(ApiView):
 
     def get(self, request: Request) -> Response:
         limits = limits_at(timezone.now())
-        rows = with_facts(described(limits, _asked(self.query)), limits)
-        ordering = ORDERINGS[self.query["ordering"]]
+        rows, ordering = described(limits, _asked(self.query)), ORDERINGS[self.query["ordering"]]
+        if ordering is BY_DUE:
+            rows = with_due_order(rows, limits)
         return ordering.page(request, rows, self.query, lambda found: self._told(found, limits))
 
     def _told(self, rows: Sequence[Enrollment], limits: Limits) -> Any:
