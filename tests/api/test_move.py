@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
 
 from journeys.blueprints import MoveDraft
 from journeys.models import Enrollment, JourneyLog, SystemEventLog
@@ -16,9 +18,11 @@ from journeys.services.templates import set_active
 from journeys.services.transitions import enroll, transition
 from kura import tenancy
 from kura.api.scopes import JOURNEYS_READ, JOURNEYS_UNBLOCK, JOURNEYS_WRITE, PATIENTS_READ
+from kura.standing.api.moving import Moved
 from patients.models import Patient
 from tests.api.conftest import by_key, by_session, by_token, problem
 from tests.factories import PatientFactory, a_template, system, the_enrollment
+from tests.standing.practice import a_stale_rule, a_task
 
 REASON = "Spoke with her on the telephone"
 
@@ -457,6 +461,20 @@ def test_a_move_costs_as_many_queries_whatever_else_there_is(api, organization, 
 
     ours = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert len(ours) == 14, "\n".join(ours)
+
+
+def test_what_is_told_is_what_is_described(api, organization, enrolled):
+    a_stale_rule(organization, "CONFIRMED")
+    a_task(enrolled, the_enrollment(enrolled))
+    moves = [to("CONFIRMED", reason="Marta paid"), to("BLOCKED_HIGH_RISK")]
+
+    said = [patch(api, enrolled, body).json() for body in moves]
+
+    for told in said:
+        assert told["log"]
+        assert told["journey"]["action_required"]
+        assert told == json.loads(JSONRenderer().render(Moved(told).data))
+    assert said[1]["journey"]["blocked"]
 
 
 def test_a_browser_moves_with_its_session(therapist, enrolled):

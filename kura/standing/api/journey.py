@@ -2,11 +2,15 @@
 
 Reasons and tasks in words may name people: who may not read patients is told the code, the stage
 and the kind of thing to do, and no words that somebody wrote.
+
+The serializers describe what the functions below tell: serializer fields take longer to write a
+journey than the database takes to read it. A test holds the two to one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from rest_framework import serializers
@@ -15,7 +19,7 @@ from kura.api.callers import Caller
 from kura.api.fields import Moment
 from kura.api.scopes import PATIENTS_READ
 from kura.api.versions import etag
-from kura.standing.journey import JourneyView
+from kura.standing.journey import Block, JourneyView
 from kura.standing.stepper import StepState
 from kura.standing.steps_ahead import DO_TASK, ActionRequired, Option
 
@@ -23,8 +27,8 @@ STATES: Final = [state.value for state in StepState]
 
 
 class TemplateName(serializers.Serializer[Any]):
-    name = serializers.CharField(source="template_name")
-    version = serializers.IntegerField(source="template_version")
+    name = serializers.CharField()
+    version = serializers.IntegerField()
 
 
 class JourneyBlock(serializers.Serializer[Any]):
@@ -32,27 +36,18 @@ class JourneyBlock(serializers.Serializer[Any]):
 
     stage = serializers.CharField()
     since = Moment()
-    reason = serializers.SerializerMethodField()
+    reason = serializers.CharField(read_only=True)
     event_id = serializers.UUIDField(allow_null=True)
     rule_id = serializers.UUIDField(allow_null=True)
     return_stage = serializers.CharField(allow_null=True)
 
-    def get_reason(self, block: Any) -> str:
-        return str(block.reason if self.context["sees_words"] else block.label)
 
-
-class NeededAction(serializers.Serializer[ActionRequired]):
+class NeededAction(serializers.Serializer[Any]):
     """`by`: patient, therapist or practice."""
 
     code = serializers.CharField()
     by = serializers.CharField()
-    label = serializers.SerializerMethodField(  # type: ignore[assignment]  # a member of this name
-        method_name="get_words"
-    )
-
-    def get_words(self, action: ActionRequired) -> str:
-        hidden = action.code == DO_TASK and not self.context["sees_words"]
-        return "" if hidden else action.label
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]  # a member's name
 
 
 class JourneyProgress(serializers.Serializer[Any]):
@@ -69,18 +64,15 @@ class JourneyStep(serializers.Serializer[Any]):
     left_at = Moment(allow_null=True)
 
 
-class AllowedTransition(serializers.Serializer[Option]):
+class AllowedTransition(serializers.Serializer[Any]):
     """`code`: why not, as the move itself would answer; `missing`: what for, in words."""
 
     to_stage = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # a member of this name
     allowed = serializers.BooleanField()
     code = serializers.CharField(allow_null=True)
-    missing = serializers.SerializerMethodField()
+    missing = serializers.ListField(child=serializers.CharField(), read_only=True)
     requires_reason = serializers.BooleanField()
-
-    def get_missing(self, option: Option) -> list[str]:
-        return [one.words for one in option.missing]
 
 
 class Journey(serializers.Serializer[Any]):
@@ -90,7 +82,7 @@ class Journey(serializers.Serializer[Any]):
     journey_key = serializers.CharField()
     enrollment_id = serializers.UUIDField()
     number = serializers.IntegerField()
-    template = TemplateName(source="*")
+    template = TemplateName()
     status = serializers.CharField()
     current_stage = serializers.CharField()
     stage_label = serializers.CharField()
@@ -106,19 +98,58 @@ class Journey(serializers.Serializer[Any]):
     stages = JourneyStep(many=True)
     allowed_transitions = AllowedTransition(many=True)
     version = serializers.IntegerField()
-    etag = serializers.SerializerMethodField()
-
-    def get_etag(self, view: JourneyView) -> str:
-        return etag(view.version)
+    etag = serializers.CharField(read_only=True)
 
 
-def told(views: Sequence[JourneyView], caller: Caller) -> list[Any]:
-    return list(Journey(views, many=True, context=sight(caller)).data)
+def told(views: Sequence[JourneyView], caller: Caller) -> list[dict[str, Any]]:
+    sees_words = sees_words_of(caller)
+    return [_journey(view, sees_words=sees_words) for view in views]
 
 
-def block(view: JourneyView, caller: Caller) -> Any:
-    return JourneyBlock(view.blocked, context=sight(caller)).data if view.blocked else None
+def block(view: JourneyView, caller: Caller) -> dict[str, Any] | None:
+    return _block(view.blocked, sees_words=sees_words_of(caller)) if view.blocked else None
 
 
-def sight(caller: Caller) -> dict[str, bool]:
-    return {"sees_words": caller.may(PATIENTS_READ)}
+def sees_words_of(caller: Caller) -> bool:
+    return caller.may(PATIENTS_READ)
+
+
+def told_as(kind: type[serializers.Serializer[Any]], row: Any, **made: Any) -> dict[str, Any]:
+    """The members that `kind` describes: those `made`, the others as attributes of the row.
+
+    Values stay as they are: the renderer writes ids and times as the serializer's fields would.
+    """
+    return {name: made[name] if name in made else getattr(row, name) for name in _names_of(kind)}
+
+
+@cache
+def _names_of(kind: type[serializers.Serializer[Any]]) -> tuple[str, ...]:
+    return tuple(kind().fields)
+
+
+def _journey(view: JourneyView, *, sees_words: bool) -> dict[str, Any]:
+    needed, blocked = view.action_required, view.blocked
+    return told_as(
+        Journey,
+        view,
+        template={"name": view.template_name, "version": view.template_version},
+        blocked=_block(blocked, sees_words=sees_words) if blocked else None,
+        action_required=_needed(needed, sees_words=sees_words) if needed else None,
+        progress=told_as(JourneyProgress, view.progress),
+        stages=[told_as(JourneyStep, step) for step in view.stages],
+        allowed_transitions=[_option(one) for one in view.allowed_transitions],
+        etag=etag(view.version),
+    )
+
+
+def _block(block: Block, *, sees_words: bool) -> dict[str, Any]:
+    return told_as(JourneyBlock, block, reason=block.reason if sees_words else block.label)
+
+
+def _needed(action: ActionRequired, *, sees_words: bool) -> dict[str, Any]:
+    hidden = action.code == DO_TASK and not sees_words
+    return told_as(NeededAction, action, label="" if hidden else action.label)
+
+
+def _option(option: Option) -> dict[str, Any]:
+    return told_as(AllowedTransition, option, missing=[one.words for one in option.missing])

@@ -1,4 +1,7 @@
-"""The log as the API tells it (`LogEntry`): who or what moved a patient where, and why."""
+"""The log as the API tells it (`LogEntry`): who or what moved a patient where, and why.
+
+As with journeys, the serializers describe what `told` tells.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from kura.api.scopes import ADMIN_RUN, JOURNEYS_READ
 from kura.api.serializers import Query
 from kura.api.views import ApiView
 from kura.standing.api.errors import TooMuchToCheck
-from kura.standing.api.journey import sight
+from kura.standing.api.journey import sees_words_of, told_as
 from kura.standing.moves import moves_told
 from patients.models import Patient
 
@@ -51,33 +54,30 @@ class Entry:
     note: str
 
 
-class LogActor(serializers.Serializer[Entry]):
-    type = serializers.ChoiceField(source="log.actor_kind", choices=ActorKind.values)
-    id = serializers.UUIDField(source="log.actor_id", allow_null=True)
-    display = serializers.CharField(source="actor_name")
+class LogActor(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(choices=ActorKind.values)
+    id = serializers.UUIDField(allow_null=True)
+    display = serializers.CharField()
 
 
 class LogEntry(serializers.Serializer[Any]):
     """`reason`: in words, empty when erased or not for this reader."""
 
-    id = serializers.IntegerField(source="log.pk")
-    enrollment_id = serializers.UUIDField(source="log.enrollment_id")
-    seq = serializers.IntegerField(source="log.seq")
-    patient_id = serializers.UUIDField(source="log.patient_id")
-    journey_key = serializers.CharField(source="log.journey_key")
-    from_stage = serializers.CharField(source="log.from_stage", allow_null=True)
-    to_stage = serializers.CharField(source="log.to_stage")
-    changed_at = Moment(source="log.changed_at")
-    recorded_at = Moment(source="log.recorded_at")
-    actor = LogActor(source="*")
-    reason = serializers.SerializerMethodField()
-    reason_code = serializers.CharField(source="log.reason_code", allow_null=True)
-    rule_id = serializers.UUIDField(source="log.rule_id", allow_null=True)
-    trigger_event_id = serializers.UUIDField(source="log.trigger_event_id", allow_null=True)
-    request_id = serializers.CharField(source="log.request_id", allow_null=True)
-
-    def get_reason(self, entry: Entry) -> str:
-        return entry.note if self.context["sees_words"] else ""
+    id = serializers.IntegerField()
+    enrollment_id = serializers.UUIDField()
+    seq = serializers.IntegerField()
+    patient_id = serializers.UUIDField()
+    journey_key = serializers.CharField()
+    from_stage = serializers.CharField(allow_null=True)
+    to_stage = serializers.CharField()
+    changed_at = Moment()
+    recorded_at = Moment()
+    actor = LogActor()
+    reason = serializers.CharField(read_only=True)
+    reason_code = serializers.CharField(allow_null=True)
+    rule_id = serializers.UUIDField(allow_null=True)
+    trigger_event_id = serializers.UUIDField(allow_null=True)
+    request_id = serializers.CharField(allow_null=True)
 
 
 LOG_PAGE: Final = page_of(LogEntry)
@@ -200,7 +200,14 @@ def entries(logs: Sequence[JourneyLog], caller: Caller) -> list[Any]:
 
 
 def told(read: Sequence[Entry], caller: Caller) -> list[Any]:
-    return list(LogEntry(read, many=True, context=sight(caller)).data)
+    sees_words = sees_words_of(caller)
+    return [_entry(one, sees_words=sees_words) for one in read]
+
+
+def _entry(entry: Entry, *, sees_words: bool) -> dict[str, Any]:
+    log = entry.log
+    actor = {"type": log.actor_kind, "id": log.actor_id, "display": entry.actor_name}
+    return told_as(LogEntry, log, actor=actor, reason=entry.note if sees_words else "")
 
 
 def _note(log: JourneyLog) -> str:
