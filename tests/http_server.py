@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +25,12 @@ SECONDS = 30  # to start in
 
 @dataclass(frozen=True)
 class Answer:
+    """`cookies`: those that it sets."""
+
     status: int
     headers: dict[str, str]
     raw: bytes
+    cookies: dict[str, str]
 
     @property
     def told(self) -> Any:
@@ -35,7 +39,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
+    """`pid`: of the process that starts the workers."""
+
     port: int
+    pid: int
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request on a connection of its own; JSON out, JSON back."""
@@ -45,7 +52,13 @@ class Server:
         try:
             line.request(method, path, raw, said)
             response = line.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            cookies = SimpleCookie("; ".join(response.headers.get_all("Set-Cookie", [])))
+            return Answer(
+                response.status,
+                dict(response.getheaders()),
+                response.read(),
+                {name: one.value for name, one in cookies.items()},
+            )
         finally:
             line.close()
 
@@ -66,8 +79,9 @@ def serving(log: Path, *words: str, **env: str) -> Iterator[Server]:
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(process, port, log)
-        yield Server(port)
+        server = Server(port, process.pid)
+        _wait_for(process, server, log)
+        yield server
     finally:
         process.terminate()
         process.wait(SECONDS)
@@ -85,11 +99,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_for(process: subprocess.Popen[bytes], server: Server, log: Path) -> None:
     deadline = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if Server(port).call("GET", "/healthz").status == http.client.OK:
+            if server.call("GET", "/healthz").status == http.client.OK:
                 return
         except OSError:
             time.sleep(0.1)
