@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from journeys.models import JourneyLog
+import pytest
+from django.utils import timezone
+
+from automation.library import install
+from journeys.models import JourneyLog, SystemEventLog
 from journeys.services.templates import create_template
 from journeys.services.transitions import enroll
 from kura import tenancy
-from kura.accounts.models import ApiToken
+from kura.accounts.models import ApiToken, IntegrationKey
 from kura.demo.archetypes import ARCHETYPES
 from patients.models import Patient
+from tests.acceptance.stuck import somebody
 from tests.factories import OrganizationFactory, PatientFactory, a_user, system
 from tests.http_server import serving
 
@@ -32,13 +37,35 @@ def therapist(practice):
 
 
 @pytest.fixture
-def call(practice, therapist, tmp_path):
+def server(practice, tmp_path):
+    with serving(tmp_path / "web.log") as running:
+        yield running
+
+
+@pytest.fixture
+def call(server, therapist):
     """As this practice's therapist, with a token."""
-    _token, text = ApiToken.objects.make(user=therapist, name="laptop", expires_at=None)
-    with serving(tmp_path / "web.log") as server:
-        yield lambda method, path, body=None, **headers: server.call(
-            method, path, body, Authorization=f"Bearer {text}", **headers
-        )
+    who = bearer(a_token(therapist))
+    return lambda method, path, body=None, **headers: server.call(
+        method, path, body, **who, **headers
+    )
+
+
+def a_token(user) -> str:
+    return ApiToken.objects.make(user=user, name="laptop", expires_at=None)[1]
+
+
+def a_key(practice, *scopes: str) -> str:
+    made = {"organization": practice, "name": "cron", "scopes": list(scopes)}
+    return IntegrationKey.objects.create_key(**made)[1]
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+def stale_events():
+    return SystemEventLog.objects.filter(event_type="JOURNEY_STAGE_TIMEOUT")
 
 
 @pytest.fixture
@@ -81,6 +108,33 @@ def test_patch_journey_is_a_therapists_manual_update(call, therapist, marta):
     assert Patient.objects.get(pk=marta.pk).journey_status == {RETREAT: to_stage}
     last = JourneyLog.objects.filter(patient=marta).latest("pk")
     assert (last.seq, last.actor_kind, last.actor_id) == (2, "user", therapist.pk)
+
+
+def test_get_stale_check_triggers_the_monitor(server, practice):
+    """`GET /api/v1/admin/stale-journeys/check`: trigger stale monitor (cron/admin)."""
+    install(practice, also_waiting=True)
+    patient = somebody(practice, timezone.now() - timedelta(hours=51))
+    cron = bearer(a_key(practice, "admin:run"))
+    path = "/api/v1/admin/stale-journeys/check"
+
+    rehearsed = server.call("GET", f"{path}?dry_run=true", **cron)
+    announced = list(stale_events())
+    checked = server.call("GET", path, **cron)
+    again = server.call("GET", path, **cron)
+    refused = server.call("GET", path, **bearer(a_token(a_user(practice, "therapist"))))
+    lured = server.call("GET", path, **cron, **{"Sec-Fetch-Site": "cross-site"})
+
+    assert (rehearsed.status, rehearsed.told["items"][0]["outcome"]) == (200, "would_emit")
+    assert announced == []
+    assert (checked.status, checked.headers["Cache-Control"]) == (200, "no-store")
+    assert (checked.told["stale"], checked.told["timeouts_emitted"]) == (1, 1)
+    [item], event = checked.told["items"], stale_events().get()
+    assert (item["patient_id"], item["event_id"]) == (str(patient.pk), str(event.pk))
+    assert (item["journey_key"], item["stage"]) == (RETREAT, "AWAITING_PAYMENT")
+    assert (again.status, again.told["timeouts_emitted"]) == (200, 0)
+    assert (refused.status, refused.told["code"]) == (403, "permission_denied")
+    assert (lured.status, lured.told["code"]) == (403, "cross_site_request")
+    assert stale_events().count() == 1
 
 
 def test_get_journey_templates_lists_the_practices_blueprints(call, marta):
