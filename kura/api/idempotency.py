@@ -31,6 +31,7 @@ from kura.api.errors import (
     IdempotentRequestDiffers,
 )
 from kura.api.models import IdempotencyRecord
+from kura.api.scopes import READS
 
 KEPT: Final = timedelta(hours=48)
 HEADER: Final = "Idempotency-Key"
@@ -82,8 +83,10 @@ def _attempt(request: Request, key: str) -> Attempt:
     http = request._request
     events = sorted((n, v) for n, v in http.headers.items() if n.lower().startswith("ce-"))
     said = [http.META.get("QUERY_STRING", ""), http.content_type or "", repr(events)]
+    caller = caller_of(request)
+    said += sorted(filter(caller.may, READS))  # a narrow token is not told what a wide one was
     return Attempt(
-        id=_hash(caller_of(request).name, str(http.method), http.path, key),
+        id=_hash(caller.name, str(http.method), http.path, key),
         request_hash=_hash(*said, body_of(request)),
     )
 

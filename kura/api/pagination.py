@@ -1,8 +1,9 @@
 """Lists in pages, by key and not by number: no row is skipped or told twice when others come.
 
-A cursor says after (or before) which row the page begins, and is signed. It carries that row's id
-and the values it is sorted by; where those are personal (a name), it carries the id alone, and a
-row whose name has changed since ends the walk with `invalid_cursor` instead of losing somebody.
+A cursor says after (or before) which row of which table the page begins, and is signed. It carries
+that row's id and the values it is sorted by; where those are personal (a name), it carries the id
+alone, and a row whose name has changed since ends the walk with `invalid_cursor` instead of losing
+somebody.
 
     BY_TIME = Ordering("-created_at")                       # every ordering ends in id by itself
     BY_NAME = Ordering("sort_key", personal=("sort_key",))
@@ -128,7 +129,7 @@ class Ordering:
             return None
         row = edge[0]
         values = [getattr(row, key.name) for key in self.keys if key.name not in self.personal]
-        said = {"o": self.name, "b": backward, "v": values, "h": self._seal(row)}
+        said = {"o": self._named(type(row)), "b": backward, "v": values, "h": self._seal(row)}
         cursor = signing.dumps(said, salt=SALT, serializer=_Json)
         return replace_query_param(remove_query_param(here, "cursor"), "cursor", cursor)
 
@@ -137,13 +138,17 @@ class Ordering:
             said = signing.loads(cursor, salt=SALT, serializer=_Json)
         except signing.BadSignature:
             raise InvalidCursor from None
-        if said["o"] != self.name:
+        if said["o"] != self._named(rows.model):
             raise InvalidCursor
         public = [key.name for key in self.keys if key.name not in self.personal]
         known = dict(zip(public, said["v"], strict=True))
         if self.personal:
             known |= self._looked_up(rows, known["id"], said["h"])
         return _Start(said["b"], [known[key.name] for key in self.keys])
+
+    def _named(self, model: type[Model]) -> str:
+        """Two lists may be in the same order, by ids of another kind."""
+        return f"{model._meta.label_lower} {self.name}"
 
     def _looked_up(self, rows: QuerySet[Row], row_id: str, seal: str) -> dict[str, Any]:
         row = rows.filter(pk=row_id).first()

@@ -22,6 +22,7 @@ from kura.api.callers import caller_of
 from kura.api.errors import PreconditionRequired, StaleWrite
 
 _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_TAGS: Final = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
 SETTING: Final = "require_if_match"  # in an organization's settings
 
 
@@ -58,4 +59,6 @@ def require_current(request: Request, version: object) -> None:
 
 
 def _names(header: str, version: object) -> bool:
-    return header.strip() == "*" or str(version) in _TAG.findall(header)
+    """What is no list of tags names no version."""
+    said = header.strip()
+    return said == "*" or (_TAGS.fullmatch(said) is not None and str(version) in _TAG.findall(said))
