@@ -17,6 +17,7 @@ from typing import IO, Any, Final, NoReturn
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
@@ -26,6 +27,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32  # an event's payload may have 20, a condition tree 5
 MAX_VALUES: Final = 20_000
 MAX_INTEGER: Final = 2**63 - 1
+PLAIN: Final = frozenset({"", "identity"})  # content codings
 
 # A text is one token, also one without an end: each byte is looked at once.
 _TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]|,', flags=re.DOTALL)
@@ -41,14 +43,26 @@ def body_of(request: Request) -> bytes:
     return http.body
 
 
-def _read(http: HttpRequest) -> bytes:
-    if "HTTP_TRANSFER_ENCODING" in http.META and not http.META.get("CONTENT_LENGTH"):
+def require_plain(request: Request) -> None:
+    """The framework takes a body without a length for none, and would act as if nothing was said.
+    ParseError; UnsupportedMediaType for one that is compressed.
+    """
+    if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
         raise ParseError(why=_("Send it with a Content-Length."))
-    if _announced(http) > MAX_BYTES:
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in PLAIN:
+        raise UnsupportedMediaType(coding)
+
+
+def _read(http: HttpRequest) -> bytes:
+    announced = _announced(http)
+    if announced > MAX_BYTES:
         raise PayloadTooLarge(limit=MAX_BYTES // 1024)
     raw = http.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise PayloadTooLarge(limit=MAX_BYTES // 1024)
+    if len(raw) < announced:
+        raise ParseError(why=_("It ends before the length that was announced."))
     return raw
 
 

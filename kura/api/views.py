@@ -9,9 +9,9 @@
 
         def get(self, request): ...
 
-The order of a request: representation, caller, limit, scope, query, retry, then the method. From
-the caller on, its organization is in scope, its language is spoken, and times are UTC, until the
-last byte is written.
+The order of a request: representation, caller, limit, scope, query, kind of body, retry, then the
+method. From the caller on, its organization is in scope, its language is spoken, and times are UTC,
+until the last byte is written.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from rest_framework.views import APIView
 
 from kura import tenancy
 from kura.api import idempotency, rates
+from kura.api.bodies import require_plain
 from kura.api.callers import Caller, caller_of
 from kura.api.errors import NotFound, RateLimited
 from kura.api.rates import Count
@@ -101,6 +102,7 @@ class ApiView(APIView):
         self.check_permissions(request)
         if self._handler() is not None:
             self.query = self._query_kind()().values(request._request.GET)
+            require_plain(request)
 
     def limits(self) -> list[tuple[str, str]]:
         """Which rates this request counts for, and as whose, besides what is counted already."""
