@@ -6,6 +6,7 @@ import gzip
 import http.client
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -21,6 +22,7 @@ EVENT = b'{"id": "e-1", "event_type": "CUSTOM.call", "patient": {"email": "a@exa
 DEEP = 100_000
 TEN_MB = 10 * 1024 * 1024
 SECONDS = 10  # for any answer
+THREADS = 16  # of the server
 QUIET = {"KURA_RATE_INTEGRATION": "off"}
 PARSE, LARGE, KIND = "parse_error", "payload_too_large", "unsupported_media_type"
 
@@ -49,11 +51,13 @@ def clinic(practice):
     return {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}
 
 
-def said(port: int, method: str, path: str, headers: dict[str, str], body: bytes):
+def said(
+    port: int, method: str, path: str, headers: dict[str, str], body: bytes, seconds: int = SECONDS
+):
     """The answer to exactly these bytes. The sender hangs up its side, and may be cut off."""
     lines = {"Host": "127.0.0.1", "Connection": "close"} | headers
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
+    with socket.create_connection(("127.0.0.1", port), seconds) as line:
         try:
             line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
             line.shutdown(socket.SHUT_WR)
@@ -204,3 +208,17 @@ def test_headers_that_mean_nothing_change_nothing(port, clinic):
         assert (response.status, json.loads(raw)["integration"]["name"]) == (200, "clinic")
         assert b"evil.example" not in raw
         assert "a b" not in response.headers["X-Request-ID"]
+
+
+def test_clients_that_fall_silent_keep_nobody_waiting(port, clinic):
+    """More of them than threads: some in the first line, the others in the body."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in clinic.items())
+    begun = f"POST {EVENTS} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: 90\r\n\r\n"
+    with ExitStack() as held:
+        for text in ["P", begun] * THREADS:
+            line = socket.create_connection(("127.0.0.1", port), SECONDS)
+            held.enter_context(line).sendall(text.encode())
+
+        response, _raw = said(port, "GET", "/healthz", {}, b"", seconds=3 * SECONDS)
+
+    assert response.status == 200
