@@ -211,9 +211,23 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Where each patient stands in each journey. Conventions: docs/api.md.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "CONTACT": {"name": "Kura OS"},
+    "SERVERS": [{"url": "/", "description": "The server that this description comes from."}],
+    "TAGS": [
+        {"name": "admin", "description": "What runs by the clock, started by hand."},
+        {"name": "auth", "description": "Who calls: sessions and tokens."},
+        {"name": "events", "description": "What happened, told once, and what it caused."},
+        {"name": "journey-logs", "description": "Every move there was, for ever."},
+        {"name": "journey-templates", "description": "The journeys of a practice: their stages."},
+        {"name": "journeys", "description": "Who is where: the worklist."},
+        {"name": "patients", "description": "Patients, and their way through their journeys."},
+        {"name": "rules", "description": "WHEN an event, IF conditions, THEN actions."},
+    ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,  # what is sent and what is answered are different objects
     "COMPONENT_SPLIT_PATCH": False,
+    "ENFORCE_NON_BLANK_FIELDS": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
     ],

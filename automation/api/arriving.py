@@ -59,6 +59,7 @@ class Arrival:
 class PatientName(Body):
     """Exactly one of the three."""
 
+    shape = {"minProperties": 1, "maxProperties": 1}
     id = serializers.UUIDField(required=False)
     external_id = Text(required=False, max_length=MAX_REFERENCE)
     email = Text(required=False, max_length=MAX_REFERENCE)

@@ -66,6 +66,8 @@ class DecisionView(ApiView):
 class RetryView(DecisionView):
     """A dead event gets five new attempts."""
 
+    summaries = {"POST": "Retry a dead event"}
+
     def post(self, request: Request, event_id: uuid.UUID) -> Response:  # noqa: ARG002
         given = self.body(Decision)
         place = decisions.retry(event_id=event_id, user=self.person, **given)
@@ -75,6 +77,7 @@ class RetryView(DecisionView):
 class SkipView(DecisionView):
     """A dead or unmatched event is laid aside and causes nothing any more."""
 
+    summaries = {"POST": "Skip an event"}
     answers = {"POST": {200: Decided}}
 
     def post(self, request: Request, event_id: uuid.UUID) -> Response:  # noqa: ARG002
@@ -86,6 +89,7 @@ class SkipView(DecisionView):
 class ReplayView(DecisionView):
     """What was refused is tried again, on the facts as they were; what is done is not repeated."""
 
+    summaries = {"POST": "Replay an event"}
     refusals = {"POST": (*DecisionView.refusals["POST"], LoopBudget)}
 
     def post(self, request: Request, event_id: uuid.UUID) -> Response:  # noqa: ARG002
@@ -97,6 +101,7 @@ class ReplayView(DecisionView):
 class LinkView(DecisionView):
     """Say about whom an unmatched event is: a new event about that patient follows it."""
 
+    summaries = {"POST": "Link an event to a patient"}
     bodies = {"POST": LinkDecision}
     refusals = {"POST": (*DecisionView.refusals["POST"], PatientNotFound)}
 

@@ -103,6 +103,7 @@ class EventsQuery(PageQuery):
 
 
 class EventsView(ApiView):
+    summaries = {"GET": "List events", "POST": "Send an event"}
     scopes = {"GET": EVENTS_READ, "POST": EVENTS_WRITE}
     queries = {"GET": EventsQuery}
     bodies = {"POST": {JsonParser.media_type: NewEvent, STRUCTURED: CloudEvent}}
@@ -142,6 +143,7 @@ class EventsView(ApiView):
 
 
 class EventView(ApiView):
+    summaries = {"GET": "Read an event"}
     scopes = {"GET": EVENTS_READ}
     answers = {"GET": {200: EventWhole}}
 

@@ -42,6 +42,7 @@ class Library(serializers.Serializer[Any]):
 class LibraryView(ApiView):
     """The ready rules; available are those whose journey the practice has."""
 
+    summaries = {"GET": "List the ready rules"}
     scopes = {"GET": JOURNEYS_READ}
     answers = {"GET": {200: Library}}
     preconditions = {"GET": ("If-None-Match",)}
@@ -95,6 +96,7 @@ class Installed(serializers.Serializer[Any]):
 class InstallView(ApiView):
     """Make the ready rules of the practice's journeys, named in the practice's language."""
 
+    summaries = {"POST": "Install the ready rules"}
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": Installation}
     answers = {"POST": {200: Installed}}

@@ -24,7 +24,7 @@ from automation.api.rule_shapes import MOST_PROBLEMS, RuleMembers, RuleWords, pr
 from automation.api.rules import found, waiting_for
 from automation.api.sight import sight_of
 from automation.api.traces import TracedAction, TracedCondition
-from automation.errors import EventNotFound, InvalidPayload, UnknownEventType
+from automation.errors import EventNotFound, InvalidPayload, RuleNotFound, UnknownEventType
 from automation.intake import Subject
 from automation.rehearsal import Deaf, Rehearsal, Supposed, rehearse
 from automation.selectors.rules import cycle_through
@@ -62,9 +62,11 @@ class Opinion(serializers.Serializer[Any]):
 class ValidateView(ApiView):
     """Everything that is wrong with a rule at once, and how it reads."""
 
+    summaries = {"POST": "Validate a rule"}
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": Question}
     answers = {"POST": {200: Opinion}}
+    refusals = {"POST": (RuleNotFound,)}
     keeps_answers = False
 
     def post(self, request: Request) -> Response:  # noqa: ARG002
@@ -102,6 +104,11 @@ def _flaw(pointer: str, code: str, words: object) -> dict[str, str]:
 
 class EventInQuestion(Body):
     """`id` of an event that has happened, or an event that is supposed."""
+
+    shape = {
+        "oneOf": [{"required": ["id"]}, {"required": ["event_type", "patient"]}],
+        "dependentSchemas": {"id": {"maxProperties": 1}},
+    }
 
     id = serializers.UUIDField(required=False)
     event_type = Text(required=False, max_length=80)
@@ -185,6 +192,7 @@ class DryRunTrace(serializers.Serializer[Any]):
 class DryRunView(ApiView):
     """The engine runs the rule against the event, and everything is undone."""
 
+    summaries = {"POST": "Try a rule on an event"}
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": DryRun}
     answers = {"POST": {200: DryRunTrace}}

@@ -54,6 +54,7 @@ class RuleMembers(Body):
 class WrittenRule(RuleMembers):
     """`also_waiting`: a time-out counts for those who are in the stage already, too."""
 
+    shape = {"required": SCHEMA["required"]}
     is_active = Flag(required=False)
     also_waiting = Flag(required=False)
     id = serializers.UUIDField(read_only=True)
@@ -70,6 +71,7 @@ class ChangedRule(WrittenRule):
     discards it.
     """
 
+    shape = {}
     draft = serializers.JSONField(required=False, allow_null=True)
 
 

@@ -47,7 +47,6 @@ from automation.services.rules import (
     save_draft,
     set_active,
 )
-from kura.api.errors import PreconditionRequired, StaleWrite
 from kura.api.pagination import Ordering, page_of
 from kura.api.scopes import JOURNEYS_READ, RULES_WRITE
 from kura.api.versions import etag, fingerprint, require_current, versioned
@@ -61,6 +60,7 @@ def tag_of(rule: AutomationRule) -> str:
 
 
 class RulesView(ApiView):
+    summaries = {"GET": "List rules", "POST": "Create a rule"}
     scopes = {"GET": JOURNEYS_READ, "POST": RULES_WRITE}
     queries = {"GET": RulesQuery}
     bodies = {"POST": WrittenRule}
@@ -93,6 +93,12 @@ class RulesView(ApiView):
 
 
 class RuleView(ApiView):
+    summaries = {
+        "GET": "Read a rule",
+        "PUT": "Replace a rule",
+        "PATCH": "Change a rule",
+        "DELETE": "Archive a rule",
+    }
     scopes = {
         "GET": JOURNEYS_READ, "PUT": RULES_WRITE, "PATCH": RULES_WRITE, "DELETE": RULES_WRITE,
     }  # fmt: skip
@@ -102,9 +108,8 @@ class RuleView(ApiView):
         "GET": {200: Rule}, "PUT": {200: Rule}, "PATCH": {200: Rule}, "DELETE": {204: None},
     }  # fmt: skip
     refusals = {
-        "PUT": (RuleCycle, RuleArchived, StaleWrite, PreconditionRequired),
-        "PATCH": (RuleCycle, RuleArchived, StaleWrite, PreconditionRequired),
-        "DELETE": (StaleWrite, PreconditionRequired),
+        "PUT": (RuleCycle, RuleArchived),
+        "PATCH": (RuleCycle, RuleArchived),
     }
     preconditions = {
         "GET": ("If-None-Match",), "PUT": ("If-Match",), "PATCH": ("If-Match",),
@@ -180,10 +185,11 @@ class RuleView(ApiView):
 class PublishView(ApiView):
     """The draft becomes the next version."""
 
+    summaries = {"POST": "Publish a rule's draft"}
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": Publication}
     answers = {"POST": {200: Rule}}
-    refusals = {"POST": (NoDraft, RuleCycle, RuleArchived, StaleWrite, PreconditionRequired)}
+    refusals = {"POST": (NoDraft, RuleCycle, RuleArchived)}
     preconditions = {"POST": ("If-Match",)}
 
     def post(self, request: Request, rule_id: uuid.UUID) -> Response:

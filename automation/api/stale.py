@@ -76,6 +76,7 @@ class StaleCheckView(ApiView):
     """Record a time-out for everybody of this practice who is past the limit of their stage."""
 
     http_method_names = ["get", "post"]
+    summaries = {"GET": "Check for stale journeys", "POST": "Check for stale journeys"}
     scopes = {"GET": ADMIN_RUN, "POST": ADMIN_RUN}
     queries = {"GET": CheckQuery, "POST": CheckQuery}
     bodies = {"POST": NoMembers}

@@ -177,6 +177,7 @@ class EventTrace(serializers.Serializer[Trace]):
 
 
 class TraceView(ApiView):
+    summaries = {"GET": "Trace what an event caused"}
     scopes = {"GET": EVENTS_READ}
     answers = {"GET": {200: EventTrace}}
 

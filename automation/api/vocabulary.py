@@ -134,6 +134,7 @@ class VocabularyQuery(Query):
 class VocabularyView(ApiView):
     """What a rule of this practice may say, in the caller's language."""
 
+    summaries = {"GET": "Read what rules may say"}
     scopes = {"GET": JOURNEYS_READ}
     queries = {"GET": VocabularyQuery}
     answers = {"GET": {200: Vocabulary}}

@@ -44,6 +44,16 @@ class Move(Body):
     `changed_at`: when it happened, if it happened earlier; of people alone.
     """
 
+    shape = {
+        "oneOf": [{"required": ["journey_key"]}, {"required": ["key"]}],
+        "dependentRequired": {
+            "journey_key": ["to_stage"],
+            "to_stage": ["journey_key"],
+            "key": ["status"],
+            "status": ["key"],
+        },
+    }
+
     journey_key = Text(required=False, max_length=LONGEST)
     to_stage = Text(required=False, max_length=LONGEST)
     key = Text(required=False, max_length=LONGEST)

@@ -63,6 +63,7 @@ class TemplateChange(Body):
     `endless`: confirms that no stage closes the journey.
     """
 
+    shape = {"dependentSchemas": {"stages": {"properties": {"allowed_stages": False}}}}
     name = Text(required=False, max_length=200)
     initial_stage = Text(required=False, max_length=LONGEST_CODE)
     allowed_stages = serializers.ListField(
@@ -88,6 +89,7 @@ class TemplateChange(Body):
 
 
 class NewTemplate(TemplateChange):
+    shape = {"oneOf": [{"required": ["stages"]}, {"required": ["allowed_stages"]}]}
     key = Text(max_length=LONGEST_CODE)
     name = Text(max_length=200)
     initial_stage = Text(max_length=LONGEST_CODE)

@@ -37,7 +37,8 @@ KEPT: Final = timedelta(hours=48)
 HEADER: Final = "Idempotency-Key"
 METHODS: Final = frozenset({"POST", "PATCH"})
 RETRY_AFTER: Final = 1  # seconds
-_KEY: Final = re.compile(r'"([!#-\[\]-~ ]{1,255})"|([!#-~]{1,255})')
+PATTERN: Final = r'"([!#-\[\]-~ ]{1,255})"|([!#-~]{1,255})'  # in quotes (RFC 8941) or without
+_KEY: Final = re.compile(PATTERN)
 _FREE_AGAIN: Final = frozenset({400, 401, 403, 429})
 _KEPT_HEADERS: Final = ("Content-Type", "Content-Language", "Location", "ETag", "Cache-Control")
 

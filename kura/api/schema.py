@@ -1,14 +1,14 @@
 """The OpenAPI description, made from what views declare and nothing else.
 
-A view names its `scopes`, `queries`, `bodies`, `answers` and `refusals` by method; each operation
-then lists every code it can answer with, with an example of each. Bodies are closed objects, the
-answers are open: `/v1` may grow new members.
+A view names its `summaries`, `scopes`, `queries`, `bodies`, `answers` and `refusals` by method;
+each operation then lists every code it can answer with, with an example of each. Bodies are closed
+objects, the answers are open: `/v1` may grow new members.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +22,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import exceptions, serializers
 
 from kura.api import errors, problems
+from kura.api.idempotency import PATTERN
 from kura.api.scopes import ANYBODY, PUBLIC
 from kura.api.serializers import Body
 from kura.errors import KuraError
@@ -105,8 +106,16 @@ class Schema(AutoSchema):
         parts = [part.strip("{}") for part in self._parts()]
         return "_".join([self.method.lower(), *parts]).replace("-", "_")
 
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """A public operation says that it asks for nobody: silence could be an oversight."""
+        operation = super().get_operation(*args, **kwargs)
+        return operation and {"security": [], **operation}
+
     def get_tags(self) -> list[str]:
         return [self._parts()[0]]
+
+    def get_summary(self) -> str:
+        return self._declared.summaries[self.method]
 
     def _parts(self) -> list[str]:
         return self.path.removeprefix(PREFIX).split("/")
@@ -125,14 +134,27 @@ class Schema(AutoSchema):
         """A PATCH names what it needs like any other body: nothing is optional by its method."""
         method, self.method = self.method, "POST"
         try:
-            return super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
+            schema, is_needed = super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
         finally:
             self.method = method
+        shape = getattr(serializer, "shape", {})
+        return schema, is_needed or "required" in shape or "oneOf" in shape
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         found = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, Body) and direction == "request":
-            found.setdefault("additionalProperties", serializer.is_open)
+            found = {"additionalProperties": serializer.is_open, **found, **serializer.shape}
+        return found
+
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: bool = False
+    ) -> Any:
+        """Any JSON holds null already; and what the generator forgets about lists."""
+        found = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if found.get("oneOf") == [{}, {"type": "null"}]:
+            del found["oneOf"]
+        if getattr(field, "allow_empty", True) is False:
+            found.setdefault("minItems", 1)
         return found
 
     def get_override_parameters(self) -> list[Any]:
@@ -142,9 +164,12 @@ class Schema(AutoSchema):
     def _header_parameters(self) -> Iterator[OpenApiParameter]:
         if self._is_retried():
             words = "1 to 255 characters; the same key again gets the same answer for 48 hours."
-            yield _header("Idempotency-Key", words)
-        for name in self._declared.preconditions.get(self.method, ()):
+            yield _header("Idempotency-Key", words, pattern=f"^(?:{PATTERN})$")
+        for name in self._preconditions():
             yield _header(name, 'The version that was looked at, as `"7"`.')
+
+    def _preconditions(self) -> Sequence[str]:
+        return self._declared.preconditions.get(self.method, ())
 
     def _is_retried(self) -> bool:
         asks = self._declared.scopes[self.method] != PUBLIC
@@ -152,6 +177,8 @@ class Schema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         answers: dict[Any, Any] = dict(self._declared.answers.get(self.method, {}))
+        if "If-None-Match" in self._preconditions():
+            answers[304] = OpenApiResponse(description="The version that was looked at.")
         by_status: dict[int, dict[str, Refusal]] = defaultdict(dict)
         for refusal in self._refusals():
             by_status[refusal.status].setdefault(refusal.code, refusal)
@@ -178,6 +205,9 @@ class Schema(AutoSchema):
         yield Refusal.of(errors.Unavailable)
         if "{" in self.path:
             yield Refusal.of(errors.NotFound)
+        if "If-Match" in self._preconditions():
+            yield Refusal.of(errors.StaleWrite)
+            yield Refusal.of(errors.PreconditionRequired)
         if "cursor" in self._query_names():
             yield Refusal.of(errors.InvalidCursor)
 
@@ -210,8 +240,9 @@ class Schema(AutoSchema):
                 yield Refusal(400, code, "The body is not valid.")
 
 
-def _header(name: str, words: str) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=words)
+def _header(name: str, words: str, **schema: str) -> OpenApiParameter:
+    kind = {"type": "string", **schema}
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=words)
 
 
 @cache

@@ -24,6 +24,8 @@ class Body(serializers.Serializer[Any]):
     # The base of every request body, and of every object inside one (no docstring: the schema
     # would give it to each body that has none).
     is_open: ClassVar[bool] = False  # whether `_flaw` lets unknown members pass
+    # What `validate` asks of the members together, as JSON Schema keywords; for the schema alone.
+    shape: ClassVar[Mapping[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

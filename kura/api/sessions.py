@@ -65,7 +65,10 @@ class Me(serializers.Serializer[Any]):
 
 
 class CsrfView(ApiView):
+    """Before a browser's log-in: the cookie `csrftoken`, to be repeated in `X-CSRFToken`."""
+
     authentication_classes = ()
+    summaries = {"GET": "Set the CSRF cookie"}
     scopes = {"GET": PUBLIC}
     answers = {"GET": {204: None}}
 
@@ -78,6 +81,7 @@ class LoginView(ApiView):
     """Limited by network address and by e-mail address: neither guesses faster for the other."""
 
     authentication_classes = ()
+    summaries = {"POST": "Log in"}
     scopes = {"POST": PUBLIC}
     bodies = {"POST": LogIn}
     answers = {"POST": {200: Me}}
@@ -115,6 +119,9 @@ def _digest(text: str) -> str:
 
 
 class LogoutView(ApiView):
+    """Ends the browser's session. A token stays until it is revoked or expires."""
+
+    summaries = {"POST": "Log out"}
     scopes = {"POST": ANYBODY}
     answers = {"POST": {204: None}}
     users_only = True
@@ -126,6 +133,9 @@ class LogoutView(ApiView):
 
 
 class MeView(ApiView):
+    """The person or the integration, their practice, and the scopes they have."""
+
+    summaries = {"GET": "Tell who is calling"}
     scopes = {"GET": ANYBODY}
     answers = {"GET": {200: Me}}
 

@@ -46,11 +46,14 @@ class NewToken(Body):
 
 
 class Token(serializers.ModelSerializer[ApiToken]):
-    """`scopes` null: all that its owner's role has. `prefix` is how its text begins."""
+    """`scopes` null: all that its owner's role has. `prefix` is how its text begins.
+
+    `expires_at` null: when it is revoked.
+    """
 
     prefix = serializers.CharField(source="token_key", read_only=True)
     scopes = serializers.ListField(child=serializers.CharField(), allow_null=True, read_only=True)
-    expires_at = Moment(source="expiry", read_only=True)
+    expires_at = Moment(source="expiry", allow_null=True, read_only=True)
     created_at = Moment(source="created", read_only=True)
 
     class Meta:
@@ -69,6 +72,9 @@ class MadeToken(Token):
 
 
 class TokensView(ApiView):
+    """One's own tokens. The secret is in the answer that made it, and never again."""
+
+    summaries = {"GET": "List your tokens", "POST": "Make a token"}
     scopes = {"GET": ANYBODY, "POST": ANYBODY}
     queries = {"GET": PageQuery}
     bodies = {"POST": NewToken}
@@ -99,6 +105,9 @@ class TokensView(ApiView):
 
 
 class TokenView(ApiView):
+    """A revoked token stops at once, also the one that is calling."""
+
+    summaries = {"DELETE": "Revoke a token"}
     scopes = {"DELETE": ANYBODY}
     answers = {"DELETE": {204: None}}
     users_only = True

@@ -1,6 +1,7 @@
 """What every endpoint is made of.
 
     class Events(ApiView):
+        summaries = {"GET": "List events", "POST": "Send an event"}
         scopes = {"GET": EVENTS_READ, "POST": EVENTS_WRITE}
         queries = {"GET": EventsQuery}
         bodies = {"POST": NewEvent}
@@ -49,7 +50,9 @@ class ApiView(APIView):
 
     scopes: ClassVar[Mapping[str, str]] = {}
     queries: ClassVar[Mapping[str, type[Query]]] = {}
-    # For the schema alone: body, answers by status, refusals beyond the usual, If-… headers.
+    # For the schema alone: a few words (in English), body, answers by status, refusals beyond the
+    # usual, If-… headers.
+    summaries: ClassVar[Mapping[str, str]] = {}
     bodies: ClassVar[Mapping[str, Any]] = {}
     answers: ClassVar[Mapping[str, Mapping[int, Any]]] = {}
     refusals: ClassVar[Mapping[str, Sequence[type[KuraError]]]] = {}
@@ -130,7 +133,8 @@ class ApiView(APIView):
 
     def _once(self) -> Any:
         """The method's answer, or the one given before to the same Idempotency-Key."""
-        if self._method() not in idempotency.METHODS or not self.keeps_answers:
+        is_kept = self._method() in idempotency.METHODS and self.keeps_answers
+        if not is_kept or self._handler() is None:
             return self._answer()
         key = idempotency.key_of(self.request)
         if key is None or not isinstance(self.request.auth, Caller):

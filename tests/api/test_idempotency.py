@@ -78,6 +78,13 @@ def test_a_key_that_is_none_is_refused(api, patient, key):
     problem(api.post(EVENTS, called(patient), **{KEY: key}), 400, "idempotency_key_invalid")
 
 
+def test_a_method_that_is_not_there_is_told_before_a_key_that_is_none(api, patient):
+    answer = api.post(f"/api/v1/patients/{patient.pk}", {}, **{KEY: "a b"})
+
+    problem(answer, 405, "method_not_allowed")
+    assert "PATCH" in answer.headers["Allow"]
+
+
 def test_a_final_refusal_is_stored_and_its_effects_are_undone(api, patient):
     api.post(EVENTS, called(patient))
     first = api.post(EVENTS, called(patient, payload={"x": 1}), **{KEY: "a"})

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from kura.api.schema import description
-from tests.api.conftest import by_key, problem
+from tests.api.conftest import by_key, by_token, problem
 
 
 def operations():
@@ -56,6 +56,51 @@ def test_every_operation_but_the_public_ones_asks_for_a_caller():
     public = {name for name, operation in operations() if not operation.get("security")}
 
     assert public == {"GET /api/v1/auth/csrf", "POST /api/v1/auth/login"}
+
+
+def test_every_operation_has_words_for_people_and_a_tag_with_some():
+    tags = {tag["name"] for tag in description()["tags"] if tag["description"]}
+
+    for name, operation in operations():
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= tags, name
+
+
+def test_what_may_be_asked_with_a_version_may_be_answered_by_one():
+    for name, operation in operations():
+        headers = {one["name"] for one in operation.get("parameters", [])}
+        assert ("If-None-Match" in headers) == ("304" in operation["responses"]), name
+        assert ("If-Match" in headers) == ("412" in operation["responses"]), name
+        assert ("If-Match" in headers) == ("428" in operation["responses"]), name
+
+
+def test_what_members_ask_of_each_other_is_described():
+    schemas = description()["components"]["schemas"]
+
+    assert schemas["PatientNameRequest"]["maxProperties"] == 1
+    assert schemas["MoveRequest"]["dependentRequired"]["journey_key"] == ["to_stage"]
+    assert schemas["EventInQuestionRequest"]["dependentSchemas"] == {"id": {"maxProperties": 1}}
+    assert schemas["NewTemplateRequest"]["oneOf"]
+    assert schemas["WrittenRuleRequest"]["required"] == ["name", "trigger_event", "actions"]
+    assert "required" not in schemas["ChangedRuleRequest"]
+    assert schemas["NewTokenRequest"]["properties"]["scopes"]["minItems"] == 1
+    assert schemas["Token"]["properties"]["expires_at"]["type"] == ["string", "null"]
+    assert "oneOf" not in schemas["Rule"]["properties"]["draft"]
+
+
+def test_an_idempotency_key_is_described_as_it_is_read(organization, manager):
+    [key] = [
+        one["schema"]["pattern"]
+        for one in description()["paths"]["/api/v1/rules/install"]["post"]["parameters"]
+        if one["name"] == "Idempotency-Key"
+    ]
+
+    for given, status in (("a b", 400), ('"a b"', 200), ("k" * 256, 400), ("k" * 255, 200)):
+        headers = {"Idempotency-Key": given}
+        answer = by_token(manager).post("/api/v1/rules/install", {}, **headers)
+        assert answer.status_code == status, given
+        assert bool(re.search(key, given)) == (status == 200), given
 
 
 def test_bodies_are_closed_and_pages_may_end():

@@ -31,6 +31,7 @@ class Journeys(serializers.Serializer[selectors.JourneyView]):
 class PatientJourneysView(ApiView):
     """Of each journey the newest enrollment; blocked first, then overdue, open, closed."""
 
+    summaries = {"GET": "List a patient's journeys", "POST": "Enroll a patient"}
     scopes = {"GET": JOURNEYS_READ, "POST": JOURNEYS_WRITE}
     bodies = {"POST": Entering}
     answers = {"GET": {200: Journeys}, "POST": {201: Entered}}
@@ -57,6 +58,7 @@ class PatientJourneysView(ApiView):
 class PatientJourneyView(ApiView):
     """Never 304: what a journey says changes with the clock, and the ETag names its version."""
 
+    summaries = {"GET": "Read a patient's journey"}
     scopes = {"GET": JOURNEYS_READ}
     answers = {"GET": {200: Journey}}
     refusals = {"GET": (errors.PatientNotFound, errors.NotEnrolled)}

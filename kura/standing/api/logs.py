@@ -98,6 +98,7 @@ class LogsQuery(PageQuery):
 class LogsView(ApiView):
     """Newest first; with `after_id` the other way, and nothing that is not settled yet."""
 
+    summaries = {"GET": "List moves"}
     scopes = {"GET": JOURNEYS_READ}
     queries = {"GET": LogsQuery}
     answers = {"GET": {200: LOG_PAGE}}
@@ -107,6 +108,7 @@ class LogsView(ApiView):
 
 
 class PatientLogsView(ApiView):
+    summaries = {"GET": "List a patient's moves"}
     scopes = {"GET": JOURNEYS_READ}
     queries = {"GET": LogsQuery}
     answers = {"GET": {200: LOG_PAGE}}
@@ -154,6 +156,7 @@ class VerifyView(ApiView):
     The hash is of each row's values after the hash of the rows before it; docs/api.md says how.
     """
 
+    summaries = {"GET": "Verify the log of moves"}
     scopes = {"GET": ADMIN_RUN}
     queries = {"GET": VerifyQuery}
     answers = {"GET": {200: LogVerified}}

@@ -100,6 +100,7 @@ def locked(
 class MoveView(ApiView):
     """Moves the patient, or enrolls them by the move."""
 
+    summaries = {"PATCH": "Move a patient"}
     scopes = {"PATCH": JOURNEYS_WRITE}
     queries = {"PATCH": MoveQuery}
     bodies = {"PATCH": Move}
@@ -163,6 +164,7 @@ def _refuse_back_dating(caller: Caller, changed_at: datetime | None) -> None:
 class UnblockView(ApiView):
     """Lifts a block. Nobody but a person does (Spec 6.2)."""
 
+    summaries = {"POST": "Unblock a journey"}
     scopes = {"POST": JOURNEYS_UNBLOCK}
     users_only = True
     bodies = {"POST": Unblocking}

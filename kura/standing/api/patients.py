@@ -70,6 +70,7 @@ class PatientsQuery(PageQuery, PatientQuery):
 
 
 class PatientsView(ApiView):
+    summaries = {"GET": "List patients", "POST": "Create a patient"}
     scopes = {"GET": PATIENTS_READ, "POST": JOURNEYS_WRITE}
     queries = {"GET": PatientsQuery}
     bodies = {"POST": NewPatient}
@@ -93,6 +94,7 @@ class PatientsView(ApiView):
 
 
 class PatientView(ApiView):
+    summaries = {"GET": "Read a patient", "PATCH": "Change a patient's contact data"}
     scopes = {"GET": PATIENTS_READ, "PATCH": JOURNEYS_WRITE}
     queries = {"GET": PatientQuery}
     bodies = {"PATCH": PatientChange}

@@ -118,6 +118,7 @@ class TemplatesQuery(PageQuery):
 
 
 class TemplatesView(ApiView):
+    summaries = {"GET": "List journey templates", "POST": "Create a journey template"}
     scopes = {"GET": JOURNEYS_READ, "POST": TEMPLATES_WRITE}
     queries = {"GET": TemplatesQuery}
     bodies = {"POST": NewTemplate}
@@ -143,6 +144,7 @@ class TemplatesView(ApiView):
 class TemplateView(ApiView):
     """Never 304: how many patients are in it changes without it, and the ETag names its version."""
 
+    summaries = {"GET": "Read a journey template", "PATCH": "Change a journey template"}
     scopes = {"GET": JOURNEYS_READ, "PATCH": TEMPLATES_WRITE}
     bodies = {"PATCH": TemplateChange}
     answers = {"GET": {200: Template}, "PATCH": {200: Template}}
@@ -193,10 +195,12 @@ class SwitchView(ApiView):
 
 
 class ActivateView(SwitchView):
+    summaries = {"POST": "Activate a journey template"}
     is_active = True
 
 
 class DeactivateView(SwitchView):
+    summaries = {"POST": "Deactivate a journey template"}
     is_active = False
 
 

@@ -49,6 +49,7 @@ class JourneysQuery(PageQuery):
 
 
 class JourneysView(ApiView):
+    summaries = {"GET": "List journeys"}
     scopes = {"GET": JOURNEYS_READ}
     queries = {"GET": JourneysQuery}
     answers = {"GET": {200: page_of(Journey)}}
@@ -123,6 +124,7 @@ class JourneysSummary(serializers.Serializer[Any]):
 
 
 class SummaryView(ApiView):
+    summaries = {"GET": "Summarize the practice's journeys"}
     scopes = {"GET": JOURNEYS_READ}
     answers = {"GET": {200: JourneysSummary}}
     preconditions = {"GET": ("If-None-Match",)}
