@@ -3,7 +3,7 @@
 
     python3 dev.py run [--port 8000]    everything: packages, database, demo practice, web, cluster
     python3 dev.py test [pytest args]   the test suite on its own throw-away PostgreSQL
-    python3 dev.py check                the whole gate: format, lint, types, contracts, tests
+    python3 dev.py check                the whole gate: format, lint, types, contracts, API, tests
     python3 dev.py soak [pytest args]   the fault, load and race runs at their full size
     python3 dev.py url                  the running embedded database's URL, for psql
     python3 dev.py manage [...]         manage.py in the environment of the running `run`
@@ -112,9 +112,10 @@ NOTHING_FITS = 1_000_000  # bytes free; a disk may be too full even for the log 
 NO_NETWORK = (
     r"name resolution|Name or service not known|Connection refused|Network is unreachable|"
     r"No route to host|NewConnectionError|ConnectTimeout|ReadTimeout|timed out|ProxyError|"
-    r"error sending request|dns error|ConnectionResetError|Could not connect"
+    r"error sending request|dns error|ConnectionResetError|Could not connect|ENOTFOUND|EAI_AGAIN|"
+    r"ECONNREFUSED|ECONNRESET|ETIMEDOUT"
 )
-INSTALL_LOGS = ("install", "postgres-wheel")  # elsewhere "refused" is not about the network
+INSTALL_LOGS = ("install", "npm", "postgres-wheel")  # elsewhere "refused" is not about the network
 NO_SUCH_PACKAGE = r"No matching distribution found|No solution found|no wheels? with a matching"
 
 
@@ -1130,8 +1131,13 @@ GATE: Sequence[tuple[str, Sequence[str]]] = (
 )
 
 
+FRONT_END = "API for front-ends"
+OLDEST_NODE = (20, 19)  # Redocly's
+
+
 def check(arguments: Sequence[str]) -> int:
     """Runs the whole gate even after a failure: one run shows everything there is to mend."""
+    lacking = no_node()
     with workshop() as (crew, python, env):
         production = {**env, **PRODUCTION}
         tests = ("tests", ("-m", "pytest", *parallel(arguments), *arguments))
@@ -1140,8 +1146,52 @@ def check(arguments: Sequence[str]) -> int:
             for name, words in [*GATE, tests]
             if not passes(crew, name, [python, *words], production if name == DEPLOYMENT else env)
         ]
+        if not lacking and not suits_front_ends(crew):
+            failed.append(FRONT_END)
     say(f"\nThe gate is closed: {', '.join(failed)}." if failed else "\nThe gate is open.")
+    if lacking:
+        say(f"Not checked: {FRONT_END}. {lacking}")
     return 1 if failed else 0
+
+
+def suits_front_ends(crew: Crew) -> bool:
+    """Linters and the TypeScript compiler read docs/openapi.yaml, in a copy of tests/typescript."""
+    try:
+        place = front_end(crew)
+    except Problem as problem:
+        say(f"\n== {FRONT_END}: FAILED\n{problem}")
+        return False
+    env = environment(REDOCLY_SUPPRESS_UPDATE_NOTICE="true", REDOCLY_TELEMETRY="off")
+    command = ["npm", "--prefix", place, "run", "--silent", "check"]
+    return passes(crew, FRONT_END, command, env)
+
+
+def front_end(crew: Crew) -> Path:
+    """Its packages are installed anew when their lock has changed; the stamp is written last."""
+    given, place = ROOT / "tests" / "typescript", HOME / "typescript"
+    hold_alone = hold(LOCKS / "typescript.lock")
+    wait_for(hold_alone, fcntl.LOCK_EX, place.name)
+    shutil.copytree(given, place, dirs_exist_ok=True)
+    shutil.copy(ROOT / "docs" / "openapi.yaml", place)
+    stamp, stamped = (given / "package-lock.json").read_text(), place / "kura-stamp"
+    if not stamped.exists() or stamped.read_text() != stamp:
+        stamped.unlink(missing_ok=True)
+        install = ["npm", "--prefix", place, "ci", "--no-audit", "--no-fund"]
+        step(crew, "TypeScript packages (first start only)", "npm", install, env=environment())
+        stamped.write_text(stamp)
+    return place
+
+
+def no_node() -> str:
+    """Why nobody here can read the API as a front-end does; empty when somebody can."""
+    wanted = "Install Node.js {}.{} or newer, with npm.".format(*OLDEST_NODE)
+    node = shutil.which("node")
+    if not node or not shutil.which("npm"):
+        return wanted
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    found = re.match(r"v(\d+)\.(\d+)", answer.stdout)
+    is_new = found is not None and (int(found[1]), int(found[2])) >= OLDEST_NODE
+    return "" if is_new else f"{wanted} This one is {answer.stdout.strip() or 'broken'}."
 
 
 def passes(crew: Crew, name: str, command: Sequence[object], env: Env) -> bool:
