@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.models import Sum
 
@@ -37,13 +37,18 @@ def _earlier(patient_id: uuid.UUID, journey_key: str, number: int) -> int:
 def versions_of(rows: Sequence[Enrollment]) -> dict[uuid.UUID, int]:
     """By enrollment; one query if anybody is there again, else none."""
     again = {row.patient_id for row in rows if row.number > 1}
+    if not again:
+        return versions_among(rows, ())
+    return versions_among(rows, Enrollment.objects.filter(patient__in=again).order_by())
+
+
+def versions_among(
+    rows: Sequence[Enrollment], all_of_them: Iterable[Enrollment]
+) -> dict[uuid.UUID, int]:
+    """`all_of_them`: at least the earlier enrollments of these patients, read by whoever asks."""
     moves: dict[tuple[uuid.UUID, str], dict[int, int]] = defaultdict(dict)
-    if again:
-        known = Enrollment.objects.filter(patient__in=again).order_by()
-        for patient_id, key, number, seq in known.values_list(
-            "patient_id", "journey_key", "number", "seq"
-        ):
-            moves[patient_id, key][number] = seq
+    for one in all_of_them:
+        moves[one.patient_id, one.journey_key][one.number] = one.seq
     return {row.pk: row.seq + _sum_below(moves, row) for row in rows}
 
 

@@ -41,6 +41,7 @@ from journeys.models.review import BlockReview
 from journeys.selectors.definitions import Definition, definitions
 from journeys.selectors.history import HistoryLine, lines_among
 from journeys.selectors.options import moves_open_to
+from journeys.selectors.versions import versions_among
 from kura.accounts.models import User
 from kura.standing.journey import JourneyView, Surroundings, by_urgency, views_among
 from kura.standing.limits import Limits
@@ -198,6 +199,7 @@ def _around(
         last_moves=last_moves,
         tasks=of_journey,
         decisions=moves_open_to(reader, open_ones, known) if reader and open_ones else {},
+        versions=versions_among(rows, rows),
     )
 
 

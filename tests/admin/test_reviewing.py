@@ -246,7 +246,7 @@ def test_a_session_that_ended_leads_to_the_log_in_and_back(ours):
     response = Client().post(unblock_url(ours.blocked), unblocking(), headers=htmx("/admin/"))
 
     login = reverse("admin:login")
-    assert response.headers["HX-Redirect"] == f"{login}?next={unblock_url(ours.blocked)}"
+    assert response.headers["HX-Redirect"] == f"{login}?next={unblock_url(ours.blocked)}&unsent=1"
     assert stage_of(ours.blocked) == "BLOCKED"
 
 

@@ -185,6 +185,7 @@ def test_the_pages_of_a_time_out_are_accessible_with_errors_and_conflicts(open_p
     problems["new time-out: for whom"] = violations(page)
     page.goto(url_of("automation_automationrule_timeout", ours))
     page.locator("input[name=seen]").evaluate("field => field.value = ''")
+    page.fill("#id_name", "Otro nombre")
     page.click(".submit-row input")
     page.wait_for_selector("#typed")
     problems["time-out: conflict"] = violations(page)

@@ -348,7 +348,7 @@ def test_saving_a_patient_never_writes_the_journey_status(enrolled):
             " status, entered_at, blocked_from, seq, opened_at, closed_at, organization_id,"
             " patient_id, template_id FROM journey_enrollments"
         ),
-        "TRUNCATE journey_enrollments",
+        "TRUNCATE journey_enrollments CASCADE",
     ],
 )
 def test_enrollments_are_written_by_the_door_alone(enrolled, session_role, sql):

@@ -39,7 +39,7 @@ def statements(captured: CaptureQueriesContext) -> list[str]:
         query["sql"].split()[0]
         for query in captured.captured_queries
         if "SAVEPOINT" not in query["sql"]
-        and "FROM journey_templates t WHERE" not in query["sql"]
+        and "FROM journey_templates t\n" not in query["sql"]
         and "FROM automation_rules" not in query["sql"]  # who listens: asked once a second
     ]
 
