@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from automation.admin.badges import of_event_status, of_message_state
 from automation.admin.pausing import Reminders, reminders_with
 from automation.admin.sight import sight_of
-from automation.models.message import MessageState
+from automation.models.message import Audience, MessageState
 from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
@@ -313,9 +313,10 @@ def _way(option: Option, view: JourneyView, *, next_one: bool) -> Way:
 
 
 def _reminded(view: JourneyView, messages: Sequence[Beside], now: datetime) -> When | None:
-    """The last reminder that was sent while the patient was where they are."""
+    """The last reminder that was sent to the patient while they were where they are."""
     for one in messages:
-        theirs = one.number and one.enrollment_id == view.enrollment_id
+        is_to_them = one.number and one.about == Audience.PATIENT
+        theirs = is_to_them and one.enrollment_id == view.enrollment_id
         if theirs and one.state == MessageState.SENT and one.at >= view.entered_at:
             return when_in_sentence(one.at, now)
     return None

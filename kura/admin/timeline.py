@@ -191,6 +191,6 @@ def _message_words(one: Beside) -> str:
     """Reminder to the patient: sent"""
     state = str(MessageState(one.state).label).lower()
     told = {"whom": str(Audience(one.about).label).lower(), "state": state}
-    if one.number:
+    if one.number and one.about == Audience.PATIENT:
         return _("Reminder: %(state)s") % told
     return _("E-mail to %(whom)s: %(state)s") % told

@@ -162,7 +162,7 @@ def message(event: SystemEventLog, cause: AutomationRule, word: str, **fields: A
         event=event,
         rule=cause,
         action_index=fields.pop("action_index", 0),
-        audience="patient",
+        audience=fields.pop("audience", "patient"),
         recipient=fields.pop("recipient", f"{word}@example.org".lower()),
         language="es",
         subject=f"Asunto {word}",

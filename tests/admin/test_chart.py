@@ -190,6 +190,20 @@ def test_the_history_tells_moves_reviews_and_messages_the_newest_first(client, o
     assert "Reminder: sent" in page
 
 
+def test_what_staff_was_reminded_of_is_no_reminder_to_the_patient(client, ours):
+    someone, sent = ours.blocked.patient, {"state": "sent", "sent_at": timezone.now()}
+    with tenancy.scope(ours.organization):
+        message(people.event(someone), ours.automated.rule, "Nadie",
+                action_index=7, audience="practice", is_reminder=True,
+                enrollment_id=ours.blocked.pk, **sent)  # fmt: skip
+
+    page = read(client, someone)
+
+    assert "Reminder: sent" not in page
+    assert "Last reminder sent" not in page
+    assert "E-mail to practice: sent" in page
+
+
 def test_the_history_is_narrowed_to_one_journey_and_paged(client, ours):
     yoga = people.journey(ours.organization, "yoga", "Yoga", moves=())
     around = ["CONFIRMED", "AWAITING_PAYMENT"] * 14
