@@ -422,8 +422,11 @@ def test_the_catalog_reads_every_sql_file() -> None:
     folders = (guard_catalog.JOURNEYS, guard_catalog.PATIENTS)
     shipped = {path for folder in folders for path in folder.glob("*.sql")}
 
+    moves_data = {"stage_help_languages.sql"}  # run once, and leaves neither guard nor function
     assert set(guard_catalog.SOURCES) == {
-        path for path in shipped if not path.name.endswith(".down.sql")
+        path
+        for path in shipped
+        if not path.name.endswith(".down.sql") and path.name not in moves_data
     }
 
 
