@@ -111,8 +111,7 @@ def check(
     """Look at everybody in scope, and say who is stuck. Call it outside a transaction.
 
     `clock` tells the moment that is judged. Raises CheckInProgress while another check of the same
-    scope and journey is at work.
-    A check of every organization and journey leaves its sign of life.
+    scope and journey is at work. A check of every organization and journey leaves its sign of life.
     """
     started_at = clock()
     report = Report(dry_run=dry_run, started_at=started_at, finished_at=started_at)

@@ -249,11 +249,20 @@ def test_the_lists_offer_a_viewer_nothing_to_do(ours, name):
 def test_preview_and_result_cost_the_same_for_few_and_for_many(client, ours, name, monkeypatch):
     monkeypatch.setattr(receivers, "REMEMBERED", 0.0)  # asked each time, not once a second
     goal = {"target": to(ours, "CONFIRMED") if name == MOVE else str(ours.template.pk)}
-    costs = [_cost(client, name, _group(ours, size, name), goal) for size in (2, 2, 20)]
+    _cost(client, name, _group(ours, 2, name), goal)  # what is read once and remembered
+    few = _least(client, ours, name, goal, size=2)
+    many = _least(client, ours, name, goal, size=20)
 
-    assert costs[1][0] == costs[2][0]
-    assert costs[2][1] <= costs[1][1] + 1  # the bell, unless it has just been rung
-    assert max(costs[2]) <= 30
+    assert few == many
+    assert max(many) <= 30
+
+
+def _least(
+    client: Client, ours: Practice, name: str, goal: dict[str, str], *, size: int
+) -> tuple[int, int]:
+    """Of three: what is written once in a while, by the clock, falls into one of them."""
+    costs = [_cost(client, name, _group(ours, size, name), goal) for _ in range(3)]
+    return min(first for first, _ in costs), min(second for _, second in costs)
 
 
 def _group(ours: Practice, size: int, name: str) -> list[object]:
@@ -279,5 +288,8 @@ def _cost(client: Client, name: str, group: list[object], goal: dict[str, str]) 
 
 
 def _asked(queries: CaptureQueriesContext) -> int:
-    """Without the template: one that this transaction has made is read afresh for each patient."""
-    return len([one for one in queries if "FROM journey_templates t\n" not in one["sql"]])
+    """Without the template: one that this transaction has made is read afresh for each patient.
+    And without the bell, which is not rung again when it has just been.
+    """
+    aside = ("FROM journey_templates t\n", "django_q_ormq")
+    return len([one for one in queries if not any(part in one["sql"] for part in aside)])
