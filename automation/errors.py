@@ -234,6 +234,18 @@ class NoDraft(KuraError):
     status = 409
 
 
+class ReadyRuleUnfit(KuraError):
+    """A ready rule needs what the practice's journey of that key does not have."""
+
+    message = _(
+        "The ready rule “{rule_name}” does not fit your journey {journey_key}, so none was "
+        "installed: {problem_words} Install only those of other journeys, or write the rule anew."
+    )
+    code = "ready_rule_unfit"
+    status = 422
+    members = ("rule_code", "journey_key")
+
+
 class ReadyRuleInstalled(KuraError):
     message = _("This ready rule is installed already.")
     code = "ready_rule_installed"

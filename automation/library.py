@@ -18,10 +18,12 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from automation.errors import InvalidRule, ReadyRuleUnfit
 from automation.ladders import TIMEOUTS
 from automation.models.rule import AutomationRule
 from automation.ready import ReadyRule, mail, said, task, to
 from automation.services.rules import create_rule, hold_rules
+from automation.validation import words_of
 from journeys.models.template import JourneyTemplate
 from kura.accounts.models import Organization, User
 
@@ -42,9 +44,9 @@ def install(
     """The rules that were made now. `keys`: only of these journeys. Needs the tenant scope.
 
     `also_waiting`: their time-outs count for those who wait already, too (`create_rule`).
-    Locks the organization's rules: who installs at the same time finds them there. Raises what
-    `create_rule` raises when the practice's template is not the archetype any more; nothing is
-    installed then.
+    Locks the organization's rules: who installs at the same time finds them there. ReadyRuleUnfit
+    when a journey of the practice is not the archetype any more: nothing is installed then, since
+    half of a journey's rules could move people without the half that protects them. RuleCycle.
     """
     hold_rules(organization.pk)
     known = _known_journeys(organization)
@@ -55,16 +57,31 @@ def install(
         )
     )
     return [
-        create_rule(
-            organization=organization,
-            definition=rule.definition(organization.language),
-            user=user,
-            code=rule.code,
-            also_waiting=also_waiting,
-        )
+        _made(organization, rule, user, also_waiting=also_waiting)
         for rule in READY_RULES
         if rule.journey_key in wanted and rule.code not in there
     ]
+
+
+def _made(
+    organization: Organization, ready: ReadyRule, user: User | None, *, also_waiting: bool
+) -> AutomationRule:
+    definition = ready.definition(organization.language)
+    try:
+        return create_rule(
+            organization=organization,
+            definition=definition,
+            user=user,
+            code=ready.code,
+            also_waiting=also_waiting,
+        )
+    except InvalidRule as refusal:
+        raise ReadyRuleUnfit(
+            rule_code=ready.code,
+            rule_name=definition["name"],
+            journey_key=ready.journey_key,
+            problem_words=words_of(refusal.context["problems"]),
+        ) from refusal
 
 
 def _known_journeys(organization: Organization) -> set[str]:

@@ -49,6 +49,7 @@ class DecisionView(ApiView):
     scopes = {"POST": EVENTS_WRITE}
     bodies: ClassVar[dict[str, Any]] = {"POST": Decision}
     answers: ClassVar[dict[str, Any]] = {"POST": {202: Decided}}
+    located = ("POST",)
     refusals = {"POST": (DecisionNotPermitted, EventNotFound, NotDecidable, ReasonRequired)}
 
     @property

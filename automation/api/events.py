@@ -108,6 +108,7 @@ class EventsView(ApiView):
     queries = {"GET": EventsQuery}
     bodies = {"POST": {JsonParser.media_type: NewEvent, STRUCTURED: CloudEvent}}
     answers = {"GET": {200: page_of(Event)}, "POST": {202: Accepted, 200: Accepted}}
+    located = ("POST",)
     refusals = {
         "POST": (EventIdRequired, UnknownEventType, EventTypeReserved, IdempotencyKeyReused)
     }

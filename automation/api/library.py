@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from automation.actions.base import Practice
 from automation.api.rule_shapes import ALSO_WAITING
-from automation.errors import InvalidRule
+from automation.errors import ReadyRuleUnfit
 from automation.library import READY_RULES, install
 from automation.models.rule import AutomationRule
 from automation.values import in_language
@@ -100,7 +100,7 @@ class InstallView(ApiView):
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": Installation}
     answers = {"POST": {200: Installed}}
-    refusals = {"POST": (InvalidRule,)}
+    refusals = {"POST": (ReadyRuleUnfit,)}
 
     def post(self, request: Request) -> Response:  # noqa: ARG002
         given = self.body(Installation)

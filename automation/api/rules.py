@@ -65,6 +65,7 @@ class RulesView(ApiView):
     queries = {"GET": RulesQuery}
     bodies = {"POST": WrittenRule}
     answers = {"GET": {200: page_of(Rule)}, "POST": {201: Rule}}
+    located = ("POST",)
     refusals = {"POST": (RuleCycle,)}
     preconditions = {"GET": ("If-None-Match",)}
     cache_control = "private, no-cache"

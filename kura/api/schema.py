@@ -21,7 +21,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 
-from kura.api import errors, problems
+from kura.api import errors, problems, response_headers
 from kura.api.idempotency import PATTERN
 from kura.api.scopes import ANYBODY, PUBLIC
 from kura.api.serializers import Body
@@ -159,7 +159,16 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         query = self._declared.queries.get(self.method)
-        return [*([query] if query else []), *self._header_parameters()]
+        asked = [*([query] if query else []), *self._header_parameters()]
+        return [*asked, *response_headers.headers_of(self._sent_with())]
+
+    def _sent_with(self) -> response_headers.Answers:
+        return response_headers.Answers(
+            statuses=[status for status in self._good_answers() if isinstance(status, int)],
+            preconditions=self._preconditions(),
+            is_retried=self._is_retried(),
+            is_located=self.method in self._declared.located,
+        )
 
     def _header_parameters(self) -> Iterator[OpenApiParameter]:
         if self._is_retried():
@@ -176,9 +185,7 @@ class Schema(AutoSchema):
         return self.method in RETRIED and asks and self._declared.keeps_answers
 
     def get_response_serializers(self) -> Any:
-        answers: dict[Any, Any] = dict(self._declared.answers.get(self.method, {}))
-        if "If-None-Match" in self._preconditions():
-            answers[304] = OpenApiResponse(description="The version that was looked at.")
+        answers = self._good_answers()
         by_status: dict[int, dict[str, Refusal]] = defaultdict(dict)
         for refusal in self._refusals():
             by_status[refusal.status].setdefault(refusal.code, refusal)
@@ -188,6 +195,12 @@ class Schema(AutoSchema):
                 description=", ".join(f"`{code}`" for code in refusals),
                 examples=[refusal.example() for refusal in refusals.values()],
             )
+        return answers
+
+    def _good_answers(self) -> dict[Any, Any]:
+        answers: dict[Any, Any] = dict(self._declared.answers.get(self.method, {}))
+        if "If-None-Match" in self._preconditions():
+            answers[304] = OpenApiResponse(description="The version that was looked at.")
         return answers
 
     def _refusals(self) -> Iterator[Refusal]:
@@ -249,5 +262,5 @@ def _header(name: str, words: str, **schema: str) -> OpenApiParameter:
 def description() -> Mapping[str, Any]:
     """The whole API, in English, as OpenAPI 3.1; made once in a process."""
     with translation.override("en"):
-        found: Mapping[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return found
+        found = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return response_headers.named_once(found)

@@ -51,12 +51,13 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, str]] = {}
     queries: ClassVar[Mapping[str, type[Query]]] = {}
     # For the schema alone: a few words (in English), body, answers by status, refusals beyond the
-    # usual, If-… headers.
+    # usual, If-… headers, the methods that say where what they made is.
     summaries: ClassVar[Mapping[str, str]] = {}
     bodies: ClassVar[Mapping[str, Any]] = {}
     answers: ClassVar[Mapping[str, Mapping[int, Any]]] = {}
     refusals: ClassVar[Mapping[str, Sequence[type[KuraError]]]] = {}
     preconditions: ClassVar[Mapping[str, Sequence[str]]] = {}
+    located: ClassVar[Sequence[str]] = ()
     users_only: ClassVar[bool] = False  # no integration may do this, whatever its scopes
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     keeps_answers: ClassVar[bool] = True  # under an Idempotency-Key; not where one holds a secret

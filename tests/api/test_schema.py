@@ -75,6 +75,20 @@ def test_what_may_be_asked_with_a_version_may_be_answered_by_one():
         assert ("If-Match" in headers) == ("428" in operation["responses"]), name
 
 
+def test_the_headers_of_answers_are_described():
+    for name, operation in operations():
+        headers = {
+            status: set(answer.get("headers", {}))
+            for status, answer in operation["responses"].items()
+        }
+        assert all("X-Request-ID" in sent for sent in headers.values()), name
+        assert "Retry-After" in headers["429"], name
+        assert ("401" in headers) == ("WWW-Authenticate" in headers.get("401", ())), name
+        assert ("304" in headers) == ("ETag" in headers.get("304", ())), name
+    answered = description()["paths"]["/api/v1/rules"]["post"]["responses"]
+    assert {"Location", "Idempotent-Replayed"} <= set(answered["201"]["headers"])
+
+
 def test_what_members_ask_of_each_other_is_described():
     schemas = description()["components"]["schemas"]
 

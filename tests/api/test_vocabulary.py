@@ -178,7 +178,10 @@ def test_a_ready_rule_may_be_written_by_hand(organization):
 
 
 def test_where_the_template_is_another_one_nothing_is_made(api, template):
-    problem(api.post(INSTALL), 400, "validation_error")
+    told = problem(api.post(INSTALL), 422, "ready_rule_unfit")
+
+    assert told["journey_key"] == "intake"
+    assert told["rule_code"] in {rule.code for rule in READY_RULES}
     assert not AutomationRule.objects.exists()
 
 

@@ -151,8 +151,11 @@ def test_the_names_are_in_the_practices_language(organization, archetypes):
 def test_a_journey_of_that_key_that_is_another_one_is_refused_whole(organization):
     a_template(organization, key="intake", codes=["SCREENING_PENDING", "CONFIRMED", "COMPLETED"])
 
-    with pytest.raises(errors.InvalidRule):
+    with pytest.raises(errors.ReadyRuleUnfit) as refused:
         install(organization)
+
+    assert refused.value.context["journey_key"] == "intake"
+    assert "intake" in str(refused.value)
 
     assert not AutomationRule.objects.exists()
 

@@ -35,6 +35,7 @@ class PatientJourneysView(ApiView):
     scopes = {"GET": JOURNEYS_READ, "POST": JOURNEYS_WRITE}
     bodies = {"POST": Entering}
     answers = {"GET": {200: Journeys}, "POST": {201: Entered}}
+    located = ("POST",)
     refusals = {
         "GET": (errors.PatientNotFound,),
         "POST": (

@@ -75,6 +75,7 @@ class PatientsView(ApiView):
     queries = {"GET": PatientsQuery}
     bodies = {"POST": NewPatient}
     answers = {"GET": {200: page_of(PatientWithJourneys)}, "POST": {201: PatientRecord}}
+    located = ("POST",)
     refusals = {"POST": (DuplicatePatient,)}
 
     def get(self, request: Request) -> Response:

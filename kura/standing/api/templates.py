@@ -123,6 +123,7 @@ class TemplatesView(ApiView):
     queries = {"GET": TemplatesQuery}
     bodies = {"POST": NewTemplate}
     answers = {"GET": {200: page_of(Template)}, "POST": {201: Template}}
+    located = ("POST",)
     preconditions = {"GET": ("If-None-Match",)}
     refusals = {"POST": (errors.InvalidTemplate, errors.TemplateKeyTaken)}
     cache_control = "private, no-cache"
