@@ -93,6 +93,12 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=("organization", "sort_key", "id"), name="ix_patients_by_name"),
             models.Index("organization", Upper("email"), name="ix_patients_by_email"),
+            # Few: whoever looks for those who are not erased asks here, and not each patient's row.
+            models.Index(
+                fields=("id",),
+                condition=models.Q(erased_at__isnull=False),
+                name="ix_patients_erased",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -33,7 +33,8 @@ def _past_limit(rules: str) -> str:
     """Every visit past the limit of one of these rules.
 
     OFFSET 0 keeps the planner from joining all enrollments: one walk through
-    ix_enrollments_stage_entered for each rule, as far as the limit reaches.
+    ix_enrollments_stage_entered for each rule, as far as the limit reaches. The erased are looked
+    for in ix_patients_erased, which holds nobody else: the rows of patients are not read.
     """
     return f"""
 SELECT
@@ -54,7 +55,8 @@ CROSS JOIN LATERAL (
         AND v.entered_at <= %(now)s - r.max_hours * interval '1 hour'
         AND v.entered_at >= coalesce(r.visits_from, '-infinity')
         AND v.closed_at IS NULL
-        AND (SELECT p.erased_at FROM patients p WHERE p.id = v.patient_id) IS NULL
+        AND NOT EXISTS (
+            SELECT FROM patients p WHERE p.id = v.patient_id AND p.erased_at IS NOT NULL)
     OFFSET 0
 ) e
 LEFT JOIN stage_timers timer
@@ -233,7 +235,7 @@ FROM journey_templates t
 JOIN journey_enrollments v ON v.template_id = t.id AND v.stage = %(stage)s
 WHERE t.organization_id = %(organization)s AND t.key = %(key)s AND v.closed_at IS NULL
     AND v.entered_at <= %(now)s - %(hours)s * interval '1 hour'
-    AND (SELECT p.erased_at FROM patients p WHERE p.id = v.patient_id) IS NULL
+    AND NOT EXISTS (SELECT FROM patients p WHERE p.id = v.patient_id AND p.erased_at IS NOT NULL)
 """
 
 
