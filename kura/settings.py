@@ -232,8 +232,16 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "EventStatus": "automation.models.dispatch.DispatchStatus",
+        "EventStatus": "automation.models.dispatch.DispatchStatus.values",
+        "StageStatus": "journeys.models.template.StageStatus.values",
+        "Turn": "journeys.models.template.Turn.values",
+        "RunStatus": "automation.models.run.RunStatus.values",
+        "MessageState": "automation.models.message.MessageState.values",
+        "Audience": "automation.models.message.Audience.values",
+        "StepState": "kura.standing.api.journey.STATES",
+        "NeededActionCode": "kura.standing.api.journey.NEEDED",
     },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,  # it would say each value twice
 }
 # A front-end on another host names itself here; without it browsers keep other sites out.
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,6 +63,7 @@ class Event(serializers.Serializer[SystemEventLog]):
     root_event_id = serializers.UUIDField(allow_null=True)
     depth = serializers.IntegerField()
 
+    @extend_schema_field(serializers.ChoiceField(choices=DispatchStatus.values))
     def get_status(self, event: SystemEventLog) -> str:
         dispatch = getattr(event, "dispatch", None)
         return str(dispatch.status) if dispatch else DispatchStatus.DONE.value

@@ -26,6 +26,8 @@ from automation.api.sight import sight_of
 from automation.api.traces import TracedAction, TracedCondition
 from automation.errors import EventNotFound, InvalidPayload, RuleNotFound, UnknownEventType
 from automation.intake import Subject
+from automation.models.message import Audience
+from automation.models.run import RunStatus
 from automation.rehearsal import Deaf, Rehearsal, Supposed, rehearse
 from automation.selectors.rules import cycle_through
 from automation.selectors.trace import RunTold
@@ -138,7 +140,7 @@ class MoveMeant(serializers.Serializer[Any]):
 
 
 class MessageMeant(serializers.Serializer[Any]):
-    audience = serializers.CharField()
+    audience = serializers.ChoiceField(choices=Audience.values)
     language = serializers.CharField()
     subject = serializers.CharField()
     body = serializers.CharField()
@@ -176,7 +178,7 @@ class DryRunTrace(serializers.Serializer[Any]):
     """
 
     deaf = serializers.ChoiceField(choices=[why.value for why in Deaf], allow_null=True)
-    status = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=RunStatus.values, allow_null=True)
     matched = serializers.BooleanField(allow_null=True)
     only_if = serializers.CharField()
     conditions = TracedCondition(many=True)

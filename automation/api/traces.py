@@ -15,6 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from automation.api.sight import sight_of
+from automation.models.dispatch import DispatchStatus
+from automation.models.message import Audience, MessageState
+from automation.models.run import RunStatus
 from automation.selectors.event_page import Sight
 from automation.selectors.trace import ActionTold, EventTold, RunTold, Trace, Why, trace_of
 from automation.wording import error_words
@@ -33,7 +36,7 @@ class TracedEvent(serializers.Serializer[EventTold]):
     idempotency_key = serializers.CharField(source="key")
     patient_id = serializers.UUIDField(allow_null=True)
     journey_key = serializers.CharField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=DispatchStatus.values)
     attempts = serializers.IntegerField()
     last_error = serializers.CharField()
     occurred_at = Moment()
@@ -102,7 +105,7 @@ class TracedRun(serializers.Serializer[RunTold]):
     rule_id = serializers.UUIDField()
     rule_name = serializers.CharField()
     rule_version = serializers.IntegerField(source="version")
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=RunStatus.values)
     matched = serializers.BooleanField(allow_null=True)
     only_if = serializers.CharField()
     conditions = TracedCondition(many=True)
@@ -139,8 +142,8 @@ class TracedMove(serializers.Serializer[Any]):
 
 class TracedMessage(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    audience = serializers.CharField()
-    state = serializers.CharField()
+    audience = serializers.ChoiceField(choices=Audience.values)
+    state = serializers.ChoiceField(choices=MessageState.values)
     rule_id = serializers.UUIDField()
 
 

@@ -54,7 +54,7 @@ TABLE = {
     ("api-rule", "DELETE"): row(401, 403, 403, 204, 204, 403, 404, 403),
     ("api-rule-publish", "POST"): row(401, 403, 403, 409, 409, 403, 404, 403),
     ("api-rules-dry-run", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
-    ("api-rules-install", "POST"): row(401, 403, 403, 400, 400, 403, 200, 403),
+    ("api-rules-install", "POST"): row(401, 403, 403, 422, 422, 403, 200, 403),
     ("api-rules-library", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
     ("api-rules-validate", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
     ("api-rules-vocabulary", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),

@@ -15,15 +15,17 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from journeys.models.template import StageStatus, Turn
 from kura.api.callers import Caller
 from kura.api.fields import Moment
 from kura.api.scopes import PATIENTS_READ
 from kura.api.versions import etag
 from kura.standing.journey import Block, JourneyView
 from kura.standing.stepper import StepState
-from kura.standing.steps_ahead import DO_TASK, ActionRequired, Option
+from kura.standing.steps_ahead import DO_TASK, OVERDUE, REVIEW_BLOCK, ActionRequired, Option
 
 STATES: Final = [state.value for state in StepState]
+NEEDED: Final = [REVIEW_BLOCK, DO_TASK, OVERDUE]
 
 
 class TemplateName(serializers.Serializer[Any]):
@@ -43,10 +45,10 @@ class JourneyBlock(serializers.Serializer[Any]):
 
 
 class NeededAction(serializers.Serializer[Any]):
-    """`by`: patient, therapist or practice."""
+    """`by`: who shall do it."""
 
-    code = serializers.CharField()
-    by = serializers.CharField()
+    code = serializers.ChoiceField(choices=NEEDED)
+    by = serializers.ChoiceField(choices=Turn.values)
     label = serializers.CharField(read_only=True)  # type: ignore[assignment]  # a member's name
 
 
@@ -83,10 +85,10 @@ class Journey(serializers.Serializer[Any]):
     enrollment_id = serializers.UUIDField()
     number = serializers.IntegerField()
     template = TemplateName()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=StageStatus.values)
     current_stage = serializers.CharField()
     stage_label = serializers.CharField()
-    whose_turn = serializers.CharField()
+    whose_turn = serializers.ChoiceField(choices=Turn.values)
     opened_at = Moment()
     entered_at = Moment()
     closed_at = Moment(allow_null=True)

@@ -29,7 +29,7 @@ from journeys.api.templates import (
     new_blueprint,
 )
 from journeys.models.enrollment import Enrollment
-from journeys.models.template import JourneyTemplate
+from journeys.models.template import JourneyTemplate, StageStatus, Turn
 from journeys.selectors.blueprints import blueprint_of
 from journeys.selectors.definitions import Definition, Move, Stage, definitions
 from journeys.services.templates import create_template, edit_template, set_active
@@ -53,8 +53,8 @@ class TemplateStage(serializers.Serializer[Any]):
     )
     label_es = serializers.CharField(source="stage.label_es")
     label_en = serializers.CharField(source="stage.label_en")
-    status = serializers.CharField(source="stage.status")
-    whose_turn = serializers.CharField(source="stage.whose_turn")
+    status = serializers.ChoiceField(choices=StageStatus.values, source="stage.status")
+    whose_turn = serializers.ChoiceField(choices=Turn.values, source="stage.whose_turn")
     help_es = serializers.CharField(source="stage.help_es")
     help_en = serializers.CharField(source="stage.help_en")
     blocking = serializers.BooleanField(source="stage.is_blocking")

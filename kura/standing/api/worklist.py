@@ -77,7 +77,7 @@ def _asked(query: Mapping[str, Any]) -> Asked:
 class StageCount(serializers.Serializer[Any]):
     code = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # a member of this name
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=StageStatus.values)
     count = serializers.IntegerField(source="numbers.active")
     overdue = serializers.IntegerField(source="numbers.overdue")
 
@@ -107,7 +107,7 @@ class Recent(serializers.Serializer[Any]):
     journey_key = serializers.CharField(source="move.journey_key")
     stage = serializers.CharField(source="move.to_stage")
     stage_label = serializers.CharField(source="move.to_label")
-    status = serializers.CharField(source="move.to_status")
+    status = serializers.ChoiceField(choices=StageStatus.values, source="move.to_status")
     changed_at = Moment(source="move.changed_at")
 
 
