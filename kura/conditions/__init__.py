@@ -25,7 +25,14 @@ from kura.conditions.fields import Field, FieldLookup, Fields, FieldType, Labels
 from kura.conditions.operators import OPERATORS, Operator
 from kura.conditions.parsing import InvalidCondition, Problem, parse, paths, validate
 from kura.conditions.tree import Group, Leaf, Node
-from kura.conditions.words import describe, describe_leaf, describe_unmet
+from kura.conditions.words import (
+    Part,
+    asked_parts,
+    describe,
+    describe_leaf,
+    describe_unmet,
+    leaf_parts,
+)
 
 __all__ = [
     "OPERATORS",
@@ -42,12 +49,15 @@ __all__ = [
     "Node",
     "Operator",
     "Outcome",
+    "Part",
     "Problem",
     "Verdict",
+    "asked_parts",
     "describe",
     "describe_leaf",
     "describe_unmet",
     "evaluate",
+    "leaf_parts",
     "parse",
     "paths",
     "unmet",

@@ -8,10 +8,12 @@ in. Groups are joined with "and" and "or", with parentheses where they nest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Final, Literal
 
 from django.utils import formats, translation
 from django.utils.translation import gettext as _
@@ -25,6 +27,15 @@ from kura.conditions.tree import Group, Leaf, Node
 from kura.conditions.values import instant
 
 FALLBACK_LANGUAGE: Final = "es"
+_FILLED: Final = re.compile(r"%\((field|value)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a condition's sentence: the field's name, the value, or the words around them."""
+
+    kind: Literal["field", "value", "words"]
+    text: str
 
 
 def describe(tree: object, fields: Fields) -> str:
@@ -41,11 +52,21 @@ def describe_unmet(unmet: Outcome, fields: Fields) -> str:
 def describe_leaf(leaf: Leaf, field: Field | None, language: str | None = None) -> str:
     """One condition, in `language` or else the active one; an unknown field goes by its path."""
     with _speaking(language):
-        if leaf.label:
-            return _in_language(leaf.label)
-        if field is not None and field.claim and _affirms(leaf, field):
-            return _in_language(field.claim)
-        return _sentence(leaf, field)
+        return "".join(part.text for part in leaf_parts(leaf, field))
+
+
+def leaf_parts(leaf: Leaf, field: Field | None) -> tuple[Part, ...]:
+    """`describe_leaf` in pieces, for a page that sets them apart; joined they are that sentence.
+
+    A leaf that speaks for itself, by its label or by the field's claim, is one piece.
+    """
+    own = _own_words(leaf, field)
+    return (Part("words", own),) if own else asked_parts(leaf, field)
+
+
+def asked_parts(leaf: Leaf, field: Field | None) -> tuple[Part, ...]:
+    """What is asked of which field, in pieces, also where a label or a claim says it shorter."""
+    return tuple(_pieces(leaf, field))
 
 
 def _speaking(language: str | None) -> AbstractContextManager[None]:
@@ -100,11 +121,33 @@ def _affirms(leaf: Leaf, field: Field) -> bool:
     return field.type == "integer" and (leaf.op, leaf.value) in (("gte", 1), ("gt", 0))
 
 
-def _sentence(leaf: Leaf, field: Field | None) -> str:
+def _own_words(leaf: Leaf, field: Field | None) -> str:
+    if leaf.label:
+        return _in_language(leaf.label)
+    if field is not None and field.claim and _affirms(leaf, field):
+        return _in_language(field.claim)
+    return ""
+
+
+def _pieces(leaf: Leaf, field: Field | None) -> Iterator[Part]:
+    """The operator's sentence, cut where the field and the value are filled in."""
     op = OPERATORS[leaf.op]
-    template = op.denial if op.denial and leaf.value is False else op.sentence
-    name = _in_language(field.labels) if field and field.labels else leaf.field
-    return str(template) % {"field": name, "value": _value(leaf, field)}
+    template = str(op.denial if op.denial and leaf.value is False else op.sentence)
+    done = 0
+    for place in _FILLED.finditer(template):
+        if template[done : place.start()]:
+            yield Part("words", template[done : place.start()])
+        if place[1] == "field":
+            yield Part("field", _name(leaf, field))
+        else:
+            yield Part("value", _value(leaf, field))
+        done = place.end()
+    if template[done:]:
+        yield Part("words", template[done:])
+
+
+def _name(leaf: Leaf, field: Field | None) -> str:
+    return _in_language(field.labels) if field and field.labels else leaf.field
 
 
 def _value(leaf: Leaf, field: Field | None) -> str:

@@ -7,10 +7,13 @@ from kura.conditions import (
     OPERATORS,
     Field,
     Leaf,
+    Part,
+    asked_parts,
     describe,
     describe_leaf,
     describe_unmet,
     evaluate,
+    leaf_parts,
 )
 
 AMOUNT = Field("amount", "number", {"es": "importe", "en": "amount"})
@@ -121,6 +124,28 @@ def test_words_in_the_only_language_there_is_beat_silence():
 
 def test_unknown_field_goes_by_its_path():
     assert describe_leaf(Leaf("", "a.b", "gt", 1), None) == "a.b is greater than 1"
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize("path", [*FIELDS, "unknown.field"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_pieces_of_a_condition_join_to_its_sentence(op, path, language):
+    value = {"in": ["LOW", "HIGH"], "not_in": ["LOW"], "exists": False}.get(op, 1)
+    one = Leaf("", path, op, "2026-01-07T08:12:00+01:00" if op in {"before", "after"} else value)
+
+    with translation.override(language):
+        pieces, whole = leaf_parts(one, FIELDS.get(path)), describe_leaf(one, FIELDS.get(path))
+
+    assert "".join(part.text for part in pieces) == whole
+
+
+def test_a_claim_is_one_piece_and_what_is_asked_can_still_be_read():
+    one = Leaf("", "paid", "gte", 1)
+
+    assert leaf_parts(one, PAID) == (Part("words", "payment received"),)
+    assert asked_parts(one, PAID) == (
+        Part("field", "payments"), Part("words", " is at least "), Part("value", "1")
+    )  # fmt: skip
 
 
 def test_tree_reads_as_one_sentence():
