@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -17,25 +15,19 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.actions.base import Practice
 from automation.admin import badges
-from automation.admin.for_whom import counts_for
 from automation.admin.links import two_lines
-from automation.admin.rule_pages import ADD, CHANGE, is_timeout
-from automation.admin.runs import runs_of
+from automation.admin.rule_page import LATELY, rule_page
+from automation.admin.rule_pages import ADD
 from automation.admin.switching import OFF, ON, switch_page
 from automation.admin.timeouts import edit_page, new_page
-from automation.models.rule import AutomationRule, RuleVersion
+from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun, RunStatus
-from automation.sentences import RuleWords, words_of_rule
 from journeys.admin import badges as journey_badges
 from journeys.admin.filters import LogJourneyFilter
 from journeys.selectors.history import definitions_by_key, event_label
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of
 
-LATELY: Final = timedelta(days=30)
-SHOWN_RUNS: Final = 10  # the rest is one link away, in the list of runs
-SHOWN_VERSIONS: Final = 20
 _COUNTED: Final = (RunStatus.DONE, RunStatus.REFUSED, RunStatus.FAILED, RunStatus.NOT_MATCHED)
 
 
@@ -48,13 +40,6 @@ class ActiveFilter(KnownChoiceFilter):
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
         return rows.filter(is_active=choice == "yes")
-
-
-@dataclass(frozen=True, slots=True)
-class VersionLine:
-    version: RuleVersion
-    words: RuleWords
-    is_current: bool
 
 
 class RuleAdmin(ReadOnlyAdmin):
@@ -101,15 +86,7 @@ class RuleAdmin(ReadOnlyAdmin):
         return rows
 
     def beside(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        practice = Practice(organization=obj.organization)
-        return {
-            "may_change": obj.archived_at is None and editor_of(request).has_perm(CHANGE),
-            "is_timeout": is_timeout(obj),
-            "counts_for": counts_for(obj.visits_from) if is_timeout(obj) else "",
-            "words": words_of_rule(obj.definition, practice),
-            "versions": _versions(obj, practice),
-            "runs": runs_of(obj.pk, SHOWN_RUNS),
-        }
+        return rule_page(obj, editor_of(request), timezone.now())
 
     @admin.display(description=_("when"))
     def when_and_where(self, row: AutomationRule) -> str:
@@ -133,11 +110,3 @@ def _counts(rules: list[Any]) -> dict[tuple[Any, str], int]:
     recent = RuleRun.objects.filter(rule__in=rules, started_at__gte=timezone.now() - LATELY)
     counted = recent.order_by().values_list("rule", "status").annotate(Count("pk"))
     return {(rule, status): number for rule, status, number in counted}
-
-
-def _versions(rule: AutomationRule, practice: Practice) -> list[VersionLine]:
-    versions = RuleVersion.objects.filter(rule=rule).select_related("published_by")
-    return [
-        VersionLine(one, words_of_rule(one.definition, practice), one.version == rule.version)
-        for one in versions.order_by("-version")[:SHOWN_VERSIONS]
-    ]

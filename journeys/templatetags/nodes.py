@@ -5,11 +5,13 @@ Both take the members of `journeys.admin.nodes.Node` by name instead of a node.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from django import template
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from journeys.admin.nodes import Group, Node, Row
 
@@ -31,3 +33,12 @@ def nodearound(content: str, one: Node | None = None, **members: Any) -> SafeStr
 @register.filter
 def is_group(row: Row | Group) -> bool:
     return isinstance(row, Group)
+
+
+_NAMED: Final = re.compile("(?<=“)[^“”]+(?=”)|(?<=«)[^«»]+(?=»)")
+
+
+@register.filter
+def names_in_bold(sentence: str) -> SafeString:
+    """What stands between quotes, in both languages: events, journeys, stages, subjects."""
+    return mark_safe(_NAMED.sub(lambda name: f"<b>{name[0]}</b>", escape(sentence)))  # noqa: S308

@@ -22,7 +22,7 @@ This file is the one door: other packages import from `kura.conditions`.
 
 from kura.conditions.evaluation import GroupResult, LeafResult, Outcome, Verdict, evaluate, unmet
 from kura.conditions.fields import Field, FieldLookup, Fields, FieldType, Labels
-from kura.conditions.operators import OPERATORS, Operator
+from kura.conditions.operators import OPERATORS, Operator, every, some
 from kura.conditions.parsing import InvalidCondition, Problem, parse, paths, validate
 from kura.conditions.tree import Group, Leaf, Node
 from kura.conditions.words import (
@@ -57,9 +57,11 @@ __all__ = [
     "describe_leaf",
     "describe_unmet",
     "evaluate",
+    "every",
     "leaf_parts",
     "parse",
     "paths",
+    "some",
     "unmet",
     "validate",
 ]
