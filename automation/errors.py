@@ -253,6 +253,12 @@ class ReadyRuleInstalled(KuraError):
     constraint = "automation_rule_code_once"
 
 
+class BacktestTimeout(KuraError):
+    message = _("There was not enough time to try this rule. Choose a shorter period.")
+    code = "backtest_timeout"
+    status = 503
+
+
 class RuleSwitchKept(KuraError):
     message = _("Who switched a rule on or off is kept as it is.")
     code = "rule_switch_append_only"

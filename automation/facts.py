@@ -8,7 +8,8 @@ rules when one rule of this event put the patient on hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,10 +29,22 @@ _ALWAYS: Final = frozenset(
 
 def snapshot(position: Position, journey_key: str, paths: Iterable[str], now: datetime) -> Facts:
     """As it is stored: plain JSON. Custom events only where a rule asks for them (`paths`)."""
-    found = facts_of([position], journey_key, {*_ALWAYS, *paths}, now=now)[position.patient_id]
+    return snapshots([position], journey_key, paths, now)[position.patient_id]
+
+
+def snapshots(
+    positions: Sequence[Position], journey_key: str, paths: Iterable[str], now: datetime
+) -> dict[uuid.UUID, Facts]:
+    """Of many patients in one journey, by patient, in as many statements as of one."""
+    found = facts_of(positions, journey_key, {*_ALWAYS, *paths}, now=now)
     if not journey_key:
-        found.pop("journey", None)
-    taken: Facts = json.loads(json.dumps(found, cls=DjangoJSONEncoder))
+        for facts in found.values():
+            facts.pop("journey", None)
+    return {patient: _as_stored(facts) for patient, facts in found.items()}
+
+
+def _as_stored(facts: Facts) -> Facts:
+    taken: Facts = json.loads(json.dumps(facts, cls=DjangoJSONEncoder))
     return taken
 
 

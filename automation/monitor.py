@@ -201,16 +201,21 @@ def _draft(visit: StaleVisit, now: datetime) -> Draft:
         source=str(MONITOR),
         idempotency_key=key_of(visit),
         occurred_at=visit.due_at,
-        payload={
-            "rule_id": str(visit.rule_id),
-            "stage": visit.stage,
-            "hours_in_stage": visit.hours_in_stage(now),
-            "occurrence": visit.occurrence,
-            "enrollment_id": str(visit.enrollment_id),
-            "stage_seq": visit.stage_seq,
-        },
+        payload=payload_of(visit, now),
         subject={"id": str(visit.patient_id)},
     )
+
+
+def payload_of(visit: StaleVisit, now: datetime) -> dict[str, Any]:
+    """What the event says; a backtest asks the conditions about it before it is said."""
+    return {
+        "rule_id": str(visit.rule_id),
+        "stage": visit.stage,
+        "hours_in_stage": visit.hours_in_stage(now),
+        "occurrence": visit.occurrence,
+        "enrollment_id": str(visit.enrollment_id),
+        "stage_seq": visit.stage_seq,
+    }
 
 
 def key_of(visit: StaleVisit) -> str:

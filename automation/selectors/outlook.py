@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from automation import facts
 from automation.actions.base import Practice
-from automation.judging import TIMEOUT, InvalidCondition, judge
+from automation.judging import TIMEOUT, judge
 from automation.models.message import Audience, Message, MessageState
 from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun
@@ -33,7 +33,7 @@ from journeys.models.log import ActorKind, JourneyLog
 from journeys.models.template import StageStatus
 from journeys.selectors.definitions import Definition
 from journeys.selectors.options import position_of
-from kura.conditions import paths
+from kura.conditions import InvalidCondition, paths
 
 MOVED: Final = "JOURNEY_STAGE_CHANGED"
 MOST_HELD: Final = 20  # events of one block that its page lists

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from automation.judging import TIMEOUT
 from journeys.selectors.positions import as_array
@@ -145,8 +146,12 @@ def stale_visits(
     part = {"now": now, "limit": limit, "offset": offset, "oldest_first": oldest_first}
     with connection.cursor() as cursor:
         cursor.execute(_STALE, _asked(journey_key, rule_id) | part)
-        names = [column.name for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        return _found(cursor)
+
+
+def _found(cursor: CursorWrapper) -> Found:
+    names = [column.name for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
     stale, due = (rows[0]["all_stale"], rows[0]["all_due"]) if rows else (0, 0)
     return Found(list(_visits(rows)), stale, due)
 
@@ -282,3 +287,47 @@ def people_newly_due(rule_id: uuid.UUID, definition: Mapping[str, Any], *, now: 
     with connection.cursor() as cursor:
         cursor.execute(_NEWLY_DUE, asked)
         return int(cursor.fetchone()[0])
+
+
+# --- whom a rule that is not written yet would find ----------------------------------------------
+
+# One row that stands in for a rule: switched on, and for everybody who is in the stage.
+_RULE_SUPPOSED: Final = """(
+    SELECT %(id)s::uuid AS id, %(home)s::uuid AS organization_id, %(name)s::text AS name,
+        %(timeout)s::text AS trigger_event, %(place)s::text AS journey_key,
+        %(stage)s::text AS stage, TRUE AS is_active, NULL::timestamptz AS archived_at,
+        NULL::timestamptz AS visits_from, %(max_hours)s::numeric AS max_hours,
+        %(repeat_hours)s::numeric AS repeat_hours, %(max_repeats)s::integer AS max_repeats)"""
+
+_CLOCK: Final = ("max_hours", "repeat_hours", "max_repeats")
+_SUPPOSED: Final = f"""
+{_past_limit(_RULE_SUPPOSED)}
+ORDER BY is_due DESC, due_at, e.id
+LIMIT %(limit)s
+"""
+
+
+def visits_of(
+    organization_id: uuid.UUID,
+    definition: Mapping[str, Any],
+    *,
+    rule_id: uuid.UUID,
+    now: datetime,
+    limit: int,
+) -> Found:
+    """The visits past the limit of a valid time-out in the form that is kept. One statement.
+
+    `rule_id`: the rule whose next version it would be, so that what it has said counts; any new id
+    for a new rule. For whom the rule begins (`visits_from`) is not asked.
+    """
+    supposed = {
+        "id": rule_id,
+        "home": organization_id,
+        "place": definition["journey_key"],
+        "limit": limit,
+        "now": now,
+        **{name: definition[name] for name in ("name", "stage", *_CLOCK)},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPOSED, _asked("", None) | supposed)
+        return _found(cursor)

@@ -20,7 +20,15 @@ Rooms, from the ground up:
 This file is the one door: other packages import from `kura.conditions`.
 """
 
-from kura.conditions.evaluation import GroupResult, LeafResult, Outcome, Verdict, evaluate, unmet
+from kura.conditions.evaluation import (
+    GroupResult,
+    LeafResult,
+    Outcome,
+    Verdict,
+    evaluate,
+    unmet,
+    verdict_of,
+)
 from kura.conditions.fields import Field, FieldLookup, Fields, FieldType, Labels
 from kura.conditions.operators import OPERATORS, Operator, every, some
 from kura.conditions.parsing import InvalidCondition, Problem, parse, paths, validate
@@ -64,4 +72,5 @@ __all__ = [
     "some",
     "unmet",
     "validate",
+    "verdict_of",
 ]

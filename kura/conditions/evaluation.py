@@ -108,7 +108,11 @@ def evaluate(tree: object, facts: Mapping[str, Any]) -> Verdict:
     Raises InvalidCondition for a tree that `validate()` would refuse by its shape, and nothing
     else, whatever the facts hold.
     """
-    node = parse(tree)
+    return verdict_of(parse(tree), facts)
+
+
+def verdict_of(node: Node | None, facts: Mapping[str, Any]) -> Verdict:
+    """As `evaluate()`, of a tree that is parsed already: one tree, many facts."""
     if node is None:
         return Verdict(True)
     outcome = _outcome(node, facts)
