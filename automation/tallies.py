@@ -88,7 +88,7 @@ class Count:
 @dataclass(slots=True)
 class ConditionTally:
     """`place`: the stage that the trigger names; None where it names none. `groups`: the parts of
-    an `any`, else the whole as one group, counted where the place holds; `leaves` by JSON pointer.
+    the outermost group, counted where the place holds; `leaves`: each condition, by JSON pointer.
     """
 
     place: Count | None = None
@@ -111,10 +111,10 @@ class ConditionTally:
 
 
 def groups_of(outcome: Outcome | None) -> Sequence[Outcome]:
+    """The parts of the outermost group; a lone condition is its own."""
     if outcome is None:
         return ()
-    is_choice = isinstance(outcome, GroupResult) and outcome.kind == "any"
-    return outcome.parts if is_choice and isinstance(outcome, GroupResult) else (outcome,)
+    return outcome.parts if isinstance(outcome, GroupResult) else (outcome,)
 
 
 # --- actions --------------------------------------------------------------------------------------

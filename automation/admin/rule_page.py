@@ -108,7 +108,8 @@ def rule_page(rule: AutomationRule, reader: User, now: datetime) -> dict[str, An
 
 
 def _ways(rule: AutomationRule, reader: User) -> Iterator[Way]:
-    """What whoever reads may do with the rule; nothing with an archived one."""
+    """What whoever reads may do with the rule; an archived one can only be tried."""
+    yield Way(_("Dry run"), _url("dryrun", rule) + "?days=30")
     if rule.archived_at is not None or not reader.has_perm(CHANGE):
         return
     if is_timeout(rule):

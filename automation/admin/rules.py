@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin import badges
+from automation.admin.dry_runs import dry_run_page
 from automation.admin.links import two_lines
 from automation.admin.rule_page import LATELY, rule_page
 from automation.admin.rule_pages import ADD
@@ -62,6 +63,8 @@ class RuleAdmin(ReadOnlyAdmin):
             )
             for kind in (ON, OFF)
         ]
+        tried = wrap(partial(dry_run_page, site))
+        own.append(path("<uuid:rule_id>/dry-run/", tried, name="automation_automationrule_dryrun"))
         edit, new = wrap(partial(edit_page, site)), wrap(partial(new_page, site))
         own += [
             path("<uuid:rule_id>/timeout/", edit, name="automation_automationrule_timeout"),

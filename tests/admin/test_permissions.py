@@ -83,6 +83,7 @@ TABLE = {
     "automation_automationrule_history": (LOGIN, GONE, GONE, GONE, GONE),
     "automation_automationrule_on": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_off": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_dryrun": (LOGIN, OK, OK, OK, GONE),
     "automation_automationrule_timeout": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_newtimeout": (LOGIN, NO, NO, OK, OK),
     "automation_monitor": (LOGIN, OK, OK, OK, OK),
@@ -180,6 +181,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_monitor": {},
         "automation_automationrule_on": {"rule_id": practice.automated.asleep.pk},
         "automation_automationrule_off": {"rule_id": practice.automated.timeout.pk},
+        "automation_automationrule_dryrun": {"rule_id": practice.automated.rule.pk},
         "automation_automationrule_timeout": {"rule_id": practice.automated.timeout.pk},
         "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
     }

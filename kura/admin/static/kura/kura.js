@@ -46,5 +46,28 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+/* A dry run says that it is at work, that no answer came, and that what was tried has changed. */
+const tried = (event) => event.target.closest?.("#dry-run");
+const unsent = (card, is) => { card.querySelector("[data-unsent]").hidden = !is; };
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!tried(event)) return;
+  unsent(tried(event), false);
+  busy(event.detail.target, true);
+});
+document.addEventListener("htmx:afterRequest", (event) => tried(event) && busy(event.detail.target, false));
+document.addEventListener("htmx:sendError", (event) => tried(event) && unsent(tried(event), true));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr } = event.detail;
+  if (target.id !== "dry-run-result" || xhr.responseText.includes(`id="${target.id}"`)) return;
+  event.detail.shouldSwap = false;
+  unsent(tried(event), true);
+});
+document.addEventListener("input", (event) => {
+  const stale = document.querySelector("#dry-run-stale:has(~ input)");
+  if (stale && event.target.form && stale.closest("form") === event.target.form) {
+    stale.hidden = event.target.name === "days" && stale.hidden;
+  }
+});
+
 /* A page that was reached by its fragment begins there, also after a reload. */
 if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.focus();
