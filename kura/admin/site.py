@@ -30,14 +30,16 @@ from journeys.models.event import SystemEventLog
 from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
-from kura.accounts.models import Language, Organization, User
+from kura.accounts.models import ApiToken, IntegrationKey, Language, Organization, User
 from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
 from kura.admin.door import notices, remind_of_unsent, to_login
+from kura.admin.keys import IntegrationKeyAdmin
 from kura.admin.language import choose_language, language_before_login
 from kura.admin.panel import panel_context
 from kura.admin.theme import choose_theme, theme_of
+from kura.admin.tokens import ApiTokenAdmin
 from patients.models import Patient
 
 # The column of pages: what people work with comes first, each under the heading of its group.
@@ -46,6 +48,7 @@ PAGES = {
     "patients": ("Patient", "StaffTask"),
     "journeys": ("Enrollment", "JourneyLog", "JourneyTemplate"),
     "automation": ("Monitor", "SystemEventLog", "Message", "RuleRun", "AutomationRule"),
+    "accounts": ("User", "Organization", "IntegrationKey", "ApiToken"),
 }
 
 
@@ -155,3 +158,5 @@ site.register(AutomationRule, RuleAdmin)
 site.register(JourneyTemplate, TemplateAdmin)
 site.register(Organization, OrganizationAdmin)
 site.register(User, UserAdmin)
+site.register(IntegrationKey, IntegrationKeyAdmin)
+site.register(ApiToken, ApiTokenAdmin)

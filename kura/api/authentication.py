@@ -6,6 +6,7 @@ token or key costs one statement, which also counts the request.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final, cast
 
 from django.contrib.auth.models import AnonymousUser
@@ -79,13 +80,20 @@ def _by_token(text: str) -> Authenticated:
     allowed = scopes.of_roles(token.roles)
     if token.scopes is not None:
         allowed &= frozenset(token.scopes)
-    return token.user, _person(token.user, allowed, token.count)
+    return token.user, _person(token.user, allowed, token.count, token.ends_at)
 
 
-def _person(user: User, allowed: frozenset[str], count: Count | None = None) -> Caller:
+def _person(
+    user: User,
+    allowed: frozenset[str],
+    count: Count | None = None,
+    ends_at: datetime | None = None,
+) -> Caller:
     if user.organization is None:
         raise PermissionDenied
-    return Caller(organization=user.organization, scopes=allowed, user=user, count=count)
+    return Caller(
+        organization=user.organization, scopes=allowed, user=user, count=count, ends_at=ends_at
+    )
 
 
 def _by_key(text: str) -> Authenticated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
@@ -14,13 +15,17 @@ from kura.api.rates import Count
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Exactly one of `user` and `integration`. `count`: this request, if it was counted already."""
+    """Exactly one of `user` and `integration`. `count`: this request, if it was counted already.
+
+    `ends_at`: of the token that calls; None for a log-in, a key, and a token until it is revoked.
+    """
 
     organization: Organization
     scopes: frozenset[str]
     user: User | None = None
     integration: IntegrationKey | None = None
     count: Count | None = None
+    ends_at: datetime | None = None
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

@@ -34,7 +34,8 @@ _COUNTED: Final = f"""
 """  # noqa: S608  constants
 _TOKEN: Final = f"""
     WITH found AS MATERIALIZED (
-        SELECT u.id AS whom, t.expiry IS NULL OR t.expiry > %s AS lasts, t.scopes,
+        SELECT u.id AS whom, t.expiry IS NULL OR t.expiry > %s AS lasts,
+            t.expiry AS ends_at, t.scopes,
             ARRAY(
                 SELECT g.name::text FROM auth_group g
                 JOIN users_groups m ON m.group_id = g.id WHERE m.user_id = u.id
@@ -61,9 +62,13 @@ _INTEGRATION: Final = f"""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """`scopes` None: all that the roles have. `count` None: the rate is off, or nothing counts."""
+    """`scopes` None: all that the roles have. `count` None: the rate is off, or nothing counts.
+
+    `ends_at` None: when it is revoked.
+    """
 
     lasts: bool
+    ends_at: datetime | None
     scopes: list[str] | None
     roles: list[str]
     user: User
@@ -82,10 +87,10 @@ def token(text: str, *, now: datetime) -> Token | None:
     row, count = _asked(_TOKEN, "user", [hash_token(text)], now)
     if row is None:
         return None
-    _whom, lasts, scopes, roles, *values = row
+    _whom, lasts, ends_at, scopes, roles, *values = row
     user = _USER.object(User, values[: len(_USER.names)])
     user.organization = _organization(values[len(_USER.names) :])
-    return Token(lasts=lasts, scopes=scopes, roles=roles, user=user, count=count)
+    return Token(lasts=lasts, ends_at=ends_at, scopes=scopes, roles=roles, user=user, count=count)
 
 
 def key(text: str, *, now: datetime) -> Key | None:

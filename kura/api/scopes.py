@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from kura.accounts.roles import MANAGER, THERAPIST, VIEWER
 
 PATIENTS_READ: Final = "patients:read"
@@ -30,9 +33,30 @@ BY_ROLE: Final[Mapping[str, frozenset[str]]] = {
 }
 INTEGRATION: Final = SCOPES - {JOURNEYS_UNBLOCK}
 
+# As people read them, in the order in which a page offers them.
+WORDS: Final[Mapping[str, Promise]] = {
+    PATIENTS_READ: _("See patients and their data"),
+    JOURNEYS_READ: _("See journeys, moves and rules"),
+    EVENTS_READ: _("See events and what rules did with them"),
+    ANALYTICS_READ: _("See the figures of journeys"),
+    EVENTS_WRITE: _("Report events"),
+    JOURNEYS_WRITE: _("Enroll and move patients"),
+    JOURNEYS_UNBLOCK: _("Unblock patients"),
+    TEMPLATES_WRITE: _("Change journey templates"),
+    RULES_WRITE: _("Change and switch rules"),
+    ADMIN_RUN: _("Run the monitor and verify the history"),
+    WEBHOOKS_WRITE: _("Set up webhooks"),
+}
+
 # What a view may name instead of a scope.
 PUBLIC: Final = "public"  # whoever asks
 ANYBODY: Final = "anybody"  # who is logged in, with whatever scopes
+
+
+def in_words(scopes: Iterable[str]) -> list[str]:
+    """A scope that is none any more gives nothing, and says nothing."""
+    asked = frozenset(scopes)
+    return [str(words) for scope, words in WORDS.items() if scope in asked]
 
 
 def of_roles(roles: Iterable[str]) -> frozenset[str]:

@@ -1,12 +1,13 @@
 """A person's own tokens: made, listed without their secret, revoked.
 
-A token never gives more than what it was made with: a narrow one cannot make a wide one.
+A token never gives more than what it was made with: a narrow one cannot make a wide one, and none
+makes one that outlasts it.
 """
 
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from django.utils import timezone
@@ -95,8 +96,13 @@ class TokensView(ApiView):
             user=cast("User", self.caller.user),
             name=wanted["name"],
             scopes=wanted.get("scopes", self._inherited()),
-            expires_at=timezone.now() + timedelta(days=wanted["expires_in_days"]),
+            expires_at=self._end(timedelta(days=wanted["expires_in_days"])),
         )
+
+    def _end(self, asked: timedelta) -> datetime:
+        """As asked, but not after the token that makes it: one that leaked would live for ever."""
+        end = timezone.now() + asked
+        return min(end, self.caller.ends_at) if self.caller.ends_at else end
 
     def _inherited(self) -> list[str] | None:
         """A log-in's token follows its owner's role; a token's has what that token has."""

@@ -13,7 +13,8 @@ from journeys.models.event import SystemEventLog
 from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura import tenancy
-from kura.accounts.models import Organization, User
+from kura.accounts.keys import make_key
+from kura.accounts.models import ApiToken, IntegrationKey, Organization, User
 from patients.models import Patient, PatientImport
 from tests.admin import people
 from tests.admin.automated import Automated, automated
@@ -33,6 +34,8 @@ class Practice:
     event: SystemEventLog
     automated: Automated
     pending: PatientImport
+    key: IntegrationKey
+    token: ApiToken  # the therapist's
 
 
 def make_practice(word: str) -> Practice:
@@ -49,10 +52,17 @@ def make_practice(word: str) -> Practice:
         blocked = people.enrolled(stuck, template, "AWAITING_PAYMENT", "BLOCKED")
         log = JourneyLog.objects.filter(enrollment_id=enrollment.pk).latest("id")
     event = people.event(someone, journey_key=template.key, source=f"source-{word}")
+    key, _text = make_key(
+        by=team["manager"], name=f"Stripe {word}", scopes=["events:write"], expires_at=None
+    )
+    token, _text = ApiToken.objects.make(
+        user=team["therapist"], name=f"Script {word}", expires_at=None, scopes=["journeys:read"]
+    )
     return Practice(
         organization, **team, template=template, patient=someone, enrollment=enrollment,
         blocked=blocked, log=log, event=event, pending=people.file(team["manager"], word),
         automated=automated(organization, someone, stuck, team["therapist"], word),
+        key=key, token=token,
     )  # fmt: skip
 
 

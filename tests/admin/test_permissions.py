@@ -108,6 +108,18 @@ TABLE = {
     "accounts_organization_add": (LOGIN, NO, NO, NO, NO),
     "accounts_organization_delete": (LOGIN, NO, NO, NO, NO),
     "accounts_organization_history": (LOGIN, NO, NO, OK, GONE),
+    "accounts_integrationkey_changelist": (LOGIN, NO, NO, OK, OK),
+    "accounts_integrationkey_change": (LOGIN, NO, NO, OK, GONE),
+    "accounts_integrationkey_add": (LOGIN, NO, NO, OK, OK),
+    "accounts_integrationkey_delete": (LOGIN, NO, NO, NO, NO),
+    "accounts_integrationkey_history": (LOGIN, NO, NO, OK, GONE),
+    "accounts_integrationkey_revoke": (LOGIN, NO, NO, OK, GONE),
+    "accounts_apitoken_changelist": (LOGIN, OK, OK, OK, OK),
+    "accounts_apitoken_change": (LOGIN, GONE, OK, OK, GONE),
+    "accounts_apitoken_add": (LOGIN, OK, OK, OK, OK),
+    "accounts_apitoken_delete": (LOGIN, NO, NO, NO, NO),
+    "accounts_apitoken_history": (LOGIN, GONE, OK, OK, GONE),
+    "accounts_apitoken_revoke": (LOGIN, GONE, OK, OK, GONE),
     "index": (LOGIN, OK, OK, OK, OK),
     "app_list": (LOGIN, OK, OK, OK, OK),
     "autocomplete": (LOGIN, NO, NO, NO, NO),
@@ -156,6 +168,8 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_automationrule": practice.automated.rule.pk,
         "accounts_user": practice.viewer.pk,
         "accounts_organization": practice.organization.pk,
+        "accounts_integrationkey": practice.key.pk,
+        "accounts_apitoken": practice.token.pk,
     }
     special = {
         "patients_patient_enroll": {"patient_id": practice.patient.pk},
@@ -171,6 +185,8 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_message_resend": {"message_id": practice.automated.message.pk},
         "automation_stafftask_done": {"task_id": practice.automated.task.pk},
         "accounts_user_access": {"user_id": practice.viewer.pk},
+        "accounts_integrationkey_revoke": {"key_id": practice.key.pk},
+        "accounts_apitoken_revoke": {"token_id": practice.token.pk},
         "choose_password": {"uidb64": "nobody", "token": "of-none"},
         **{
             f"journeys_journeytemplate_{verb}": {"template_id": practice.template.pk}

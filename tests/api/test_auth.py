@@ -133,6 +133,21 @@ def test_a_token_has_no_more_than_it_was_made_with(therapist):
     assert api.post(TOKENS, {"name": "same"}).json()["scopes"] == ["events:read"]
 
 
+def test_a_token_makes_none_that_outlasts_it(therapist):
+    end = timezone.now() + timedelta(hours=5)
+    api = by_token(therapist, expires_at=end)
+
+    made = [
+        api.post(TOKENS, {"name": str(asked), **asked}).json()
+        for asked in ({}, {"expires_in_days": 365})
+    ]
+    again = Api(Authorization=f"Bearer {made[1]['token']}").post(TOKENS, {"name": "next"}).json()
+
+    ends = [timezone.datetime.fromisoformat(one["expires_at"]) for one in (*made, again)]
+    assert all(abs(one - end) < timedelta(seconds=1) for one in ends)
+    assert all(one <= end for one in ends)
+
+
 def test_a_colleagues_token_is_not_found(organization, therapist, viewer):
     token, _text = ApiToken.objects.make(user=viewer, name="theirs", expires_at=None)
 

@@ -18,6 +18,7 @@ from tests.admin import people
 from tests.admin.automated import process
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, NO_PAGES, OK, TABLE, url_of
+from tests.browser.conftest import tab_to
 from tests.sizes import FULL
 
 pytestmark = pytest.mark.browser
@@ -246,6 +247,39 @@ def test_what_the_template_pages_answer_is_accessible_and_without_codes(open_pag
 
     assert problems == {name: [] for name in problems}
     assert len(problems) == 8
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("model", ["integrationkey", "apitoken"])
+def test_a_key_is_made_by_keyboard_and_its_pages_are_accessible(open_page, ours, theme, model):
+    page = open_page(ours.manager, width=390, color_scheme=theme)
+    complaints = watch(page)
+    problems: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        problems[name] = [*complaints, *violations(page)]
+        if overflow(page) > 0:
+            problems[name].append(f"scrolls sideways by {overflow(page)} px")
+        complaints.clear()
+
+    page.goto(reverse(f"admin:accounts_{model}_add"))
+    page.click(".submit-row input")
+    page.wait_for_selector("#id_name_error, .errorlist")
+    look("with errors")
+    page.focus("#id_name")
+    page.keyboard.type("Página web")
+    tab_to(page, "#id_scopes_0")
+    page.keyboard.press("Space")
+    tab_to(page, ".submit-row input")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#new-secret")
+    page.click("#new-secret")
+    selected = page.evaluate("document.getSelection().toString()")
+    look("made")
+
+    assert problems == {"with errors": [], "made": []}
+    assert selected == page.inner_text("#new-secret")
+    assert selected.startswith("k")
 
 
 @pytest.mark.parametrize(("theme", "scripts"), [("light", False), ("dark", True)])
