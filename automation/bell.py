@@ -34,6 +34,11 @@ def ring_monitor() -> None:
     _call("check_stale_journeys")
 
 
+def ring_verification() -> None:
+    """Call the reading of the history again: there is more of it."""
+    _call("verify_history")
+
+
 def _call(task: str) -> None:
     now = time.monotonic()
     if not _is_ringing(task) and now - _last_rung.get(task, 0.0) >= QUIET:

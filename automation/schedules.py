@@ -68,6 +68,12 @@ PLANS: Final = (
         at_once=True,  # nobody waits up to an hour more because the cluster was new
     ),
     Plan(name="kura.tidy", func="automation.tasks.tidy", cron="17 * * * *"),
+    Plan(
+        name="kura.verify",
+        func="automation.tasks.verify_history",
+        cron="37 2 * * *",
+        at_once=True,  # so that the pages have something to tell
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django_q.models import Task
 
-from automation import bell, dispatch, errors, monitor, outbox, schedules
+from automation import bell, dispatch, errors, monitor, outbox, schedules, verification
 from automation.models.heartbeat import SWEEP
 from automation.selectors.health import monitor_status
 from automation.services import heartbeats, stage_timers
@@ -122,6 +122,15 @@ def check_stale_journeys(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell
     if report.unfinished:
         bell.ring_monitor()
     return report.emitted
+
+
+@task
+def verify_history(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell says when it rang
+    """Each night: does the history still fit together? What it has no time for follows at once."""
+    is_done = verification.verify(now=timezone.now(), seconds=CHECK)
+    if not is_done:
+        bell.ring_verification()
+    return int(is_done)
 
 
 @task

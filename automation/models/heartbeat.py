@@ -11,6 +11,8 @@ CLUSTER: Final = "cluster"  # the last work of any cluster
 OF_ONE: Final = f"{CLUSTER}:"  # followed by <host>:<pid> of its supervisor: of that cluster
 SWEEP: Final = "sweep"  # the schedules called
 MONITOR: Final = "monitor"  # the stale journey monitor has looked at everybody
+VERIFIED: Final = "verified"  # the whole history was read, and what was found
+VERIFYING: Final = "verifying"  # how far the reading has come
 
 
 class Heartbeat(models.Model):

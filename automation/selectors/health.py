@@ -5,6 +5,7 @@ Heartbeats are the system's. The counts are of what is in scope: one organizatio
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from django.db.models import Count, Min, Q
 from django_q.models import Schedule
 
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
-from automation.models.heartbeat import CLUSTER, MONITOR, OF_ONE, Heartbeat
+from automation.models.heartbeat import CLUSTER, MONITOR, OF_ONE, VERIFIED, Heartbeat
 from automation.models.message import Message, MessageState
+from automation.selectors.verified import Verified, verified_in
 
 SILENT_AFTER: Final = timedelta(minutes=3)  # by then a supervisor has replaced what was silent
 MISSED_AFTER: Final = timedelta(minutes=62)  # two sweeps after it should have come
@@ -47,10 +49,23 @@ def automation_health(*, now: datetime) -> Health:
     return _health(_beats(), now)
 
 
-def health_and_monitor(*, now: datetime) -> tuple[Health, MonitorStatus]:
-    """Both for one page, in four queries. Needs a scope."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signs:
+    """Everything that works by itself, for one page."""
+
+    health: Health
+    monitor: MonitorStatus
+    verified: Verified
+
+
+def signs_of(organization_id: uuid.UUID | None, *, now: datetime) -> Signs:
+    """In four queries. Needs a scope; None: every practice."""
     beats = _beats()
-    return _health(beats, now), _monitor(beats.get(MONITOR), now)
+    return Signs(
+        health=_health(beats, now),
+        monitor=_monitor(beats.get(MONITOR), now),
+        verified=verified_in(beats.get(VERIFIED), now=now, organization_id=organization_id),
+    )
 
 
 def _health(beats: Mapping[str, Heartbeat], now: datetime) -> Health:
@@ -119,8 +134,8 @@ def _monitor(beat: Heartbeat | None, now: datetime) -> MonitorStatus:
 
 
 def _beats() -> dict[str, Heartbeat]:
-    """Of clusters and the monitor, by name."""
-    named = Q(name__in=(CLUSTER, MONITOR)) | Q(name__startswith=OF_ONE)
+    """Of clusters, the monitor and the last verification, by name."""
+    named = Q(name__in=(CLUSTER, MONITOR, VERIFIED)) | Q(name__startswith=OF_ONE)
     return {beat.name: beat for beat in Heartbeat.objects.filter(named)}
 
 

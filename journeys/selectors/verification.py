@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection, transaction
 
 from journeys import guard_catalog
+from kura.prepared import prepared_cursor
 
 SQL: Final = Path(__file__).parent / "verification_sql"
 FETCHED: Final = 1000  # violations in memory at a time
@@ -198,6 +200,67 @@ def violations(on_progress: Callable[[int], None] = lambda _: None) -> Iterator[
             on_progress(size)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a check that is done in pieces goes on: a round, and the first id of its next range."""
+
+    round: int
+    low: uuid.UUID
+
+
+_FIRST: Final = uuid.UUID(int=0)
+START: Final = Place(0, _FIRST)
+
+
+def pieces(place: Place = START) -> Iterator[tuple[Iterator[Violation], Place | None]]:
+    """The same for whoever cannot hold one snapshot for so long: a range at a time, each statement
+    at a moment of its own. With each piece comes where the next begins; None after the last.
+    """
+    if place == START:
+        yield guard_violations(), place
+    for number, part in enumerate(_ROUNDS[place.round :], start=place.round):
+        start = place.low if number == place.round else _FIRST
+        for low, high, _size in _ranges(part.table, part.step, start):
+            found = chain.from_iterable(_found(name, low, high) for name in part.statements)
+            yield found, _after(number, high)
+
+
+def _after(number: int, high: uuid.UUID) -> Place | None:
+    if high.int < _LAST_ID:
+        return Place(number, uuid.UUID(int=high.int + 1))
+    return Place(number + 1, _FIRST) if number + 1 < len(_ROUNDS) else None
+
+
+def violations_of(patient_id: uuid.UUID) -> list[Violation]:
+    """What contradicts itself in the history of one patient, now. One statement, prepared."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_one_patient(), {"patient": patient_id})
+        return [_violation(row) for row in cursor.fetchall()]
+
+
+# Of one patient instead of a range. A row of the log is looked for by its person too: it may name
+# an enrollment that is not theirs, or none.
+_RANGE_OF_IDS: Final = "BETWEEN %(low)s AND %(high)s"
+_THEIRS: Final = {
+    "journey_enrollments": """IN (
+        SELECT id FROM journey_enrollments WHERE patient_id = %(patient)s
+        UNION SELECT enrollment_id FROM journey_logs WHERE patient_id = %(patient)s)""",
+    "patients": "= %(patient)s",
+}
+
+
+@cache
+def _one_patient() -> str:
+    """The same statements, so that this page and `verify_journeys` cannot disagree."""
+    parts = [
+        _sql(name).replace(_RANGE_OF_IDS, _THEIRS[part.table])
+        for part in _ROUNDS
+        if part.table in _THEIRS
+        for name in part.statements
+    ]
+    return "\nUNION ALL\n".join(f"(\n{part}\n)" for part in parts)
+
+
 def guard_violations() -> Iterator[Violation]:
     """Guards that are missing, switched off or not what was shipped."""
     for faults in (guard_catalog.trigger_faults(), guard_catalog.definition_faults()):
@@ -206,9 +269,13 @@ def guard_violations() -> Iterator[Violation]:
             yield Violation(code=fault.code, sentence=sentence, guard=fault.name)
 
 
-def _ranges(table: str, step: int) -> Iterator[tuple[uuid.UUID, uuid.UUID, int]]:
-    """Ranges, ends included, that touch each other and cover all ids; with the rows in each."""
-    start = 0
+def _ranges(
+    table: str, step: int, first: uuid.UUID = _FIRST
+) -> Iterator[tuple[uuid.UUID, uuid.UUID, int]]:
+    """Ranges, ends included, that touch each other and cover all ids from the first on; with the
+    rows in each.
+    """
+    start = first.int
     while start <= _LAST_ID:
         low = uuid.UUID(int=start)
         with connection.cursor() as cursor:

@@ -29,6 +29,7 @@ from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
 from journeys.cause import ENROLL, MOVE, UNBLOCK, by_user
 from journeys.selectors.history import event_label
+from journeys.selectors.verification import violations_of
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import editor_of
 from kura.admin.desk import Desk, desk_of
@@ -220,6 +221,7 @@ def chart_context(patient: Patient, desk: Desk, asked: dict[str, str]) -> dict[s
         cards = [_read_only(card) for card in cards]
     sight = sight_of(user)
     return {
+        "contradictions": len(violations_of(patient.pk)),
         "cards": cards,
         "blocked": [card for card in cards if card.view.blocked],
         "history": history_of(chart, sight, now, asked),

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from automation.models.rule import AutomationRule
-from automation.selectors.health import Health, MonitorStatus, health_and_monitor
+from automation.selectors.health import Signs, signs_of
 from journeys.admin.badges import Badge
 from kura.accounts.models import User
 from kura.admin.desk import Desk
@@ -112,7 +112,7 @@ def panel_context(desk: Desk) -> dict[str, Any]:
         return {}
     now = desk.limits.now
     panel, numbers = panel_of(desk.limits), desk.numbers
-    health, monitor = health_and_monitor(now=now)
+    signs = signs_of(desk.user.organization_id, now=now)
     return {
         "title": _("Panel"),
         "greeting": greeting(desk.user, timezone.localtime(now)),
@@ -123,9 +123,10 @@ def panel_context(desk: Desk) -> dict[str, Any]:
         "under_way": [_line(one) for one in panel.newest],
         "bars": bars(panel.by_journey),
         "moves": [_move(one) for one in panel.recent],
-        "health": health,
-        "monitor": monitor,
-        "automation_badge": automation_badge(health, monitor),
+        "health": signs.health,
+        "monitor": signs.monitor,
+        "verified": signs.verified,
+        "automation_badge": automation_badge(signs),
         "steps": _steps(panel, numbers[QuickView.ALL], desk.user),
     }
 
@@ -226,11 +227,14 @@ def _parts(lengths: Sequence[tuple[str, int]], longest: int) -> Iterator[Part]:
 # --- automation ---------------------------------------------------------------------------------
 
 
-def automation_badge(health: Health, monitor: MonitorStatus) -> Badge:
+def automation_badge(signs: Signs) -> Badge:
     """The worst that there is to say."""
+    health = signs.health
+    if signs.verified.is_broken:
+        return Badge("failed", _("History not whole"))
     if health.is_silent:
         return Badge("failed", _("Stands still"))
-    if monitor.is_late:
+    if signs.monitor.is_late:
         return Badge("failed", _("Late"))
     if health.dead or health.messages_failed or health.unmatched:
         return Badge("attention", _("Needs a look"))

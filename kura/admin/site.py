@@ -31,6 +31,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import ApiToken, IntegrationKey, Language, Organization, User
+from kura.admin import integrity
 from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
@@ -72,7 +73,9 @@ class KuraAdminSite(AdminSite):
             ChoosePassword.as_view(site=self),
             name="choose_password",
         )
-        return [language, theme, shown, choosing, *super().get_urls()]
+        whole = self.admin_view(partial(integrity.look, self))
+        explained = path("journeys/unchangeable/", whole, name=integrity.NAME)
+        return [language, theme, shown, explained, choosing, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""

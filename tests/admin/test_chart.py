@@ -233,7 +233,7 @@ def test_each_line_names_its_cause_and_leads_to_why(client, ours):
     assert line.who == str(ours.therapist)
     assert line.words == "Interesada en la salida"
     assert "Why?" in page
-    assert 'href="#unchangeable"' in page
+    assert f'href="{reverse("admin:journeys_whole")}"' in page
     assert 'id="unchangeable"' in page
 
 

@@ -18,7 +18,7 @@ from automation import schedules, tasks
 from automation.broker import AtMostOnce
 from kura.admin.site import site
 
-NAMES = ["kura.monitor", "kura.sweep", "kura.tidy"]
+NAMES = ["kura.monitor", "kura.sweep", "kura.tidy", "kura.verify"]
 
 
 def names() -> list[str]:
@@ -38,7 +38,10 @@ def test_schedules_are_made_once_and_then_left_alone(db):
     assert names() == NAMES
     assert list(Schedule.objects.order_by("pk").values()) == made
     assert {row["schedule_type"] for row in made} == {Schedule.CRON}
-    assert {row["name"] for row in made if row["next_run"] <= timezone.now()} == {"kura.monitor"}
+    assert {row["name"] for row in made if row["next_run"] <= timezone.now()} == {
+        "kura.monitor",
+        "kura.verify",
+    }
 
 
 @pytest.mark.usefixtures("committed_db")

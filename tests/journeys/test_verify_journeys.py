@@ -29,7 +29,7 @@ from journeys.guard_catalog import GUARDS
 from journeys.management.commands import verify_journeys
 from journeys.models import Enrollment, JourneyLog, SystemEventLog
 from journeys.selectors import verification
-from journeys.selectors.verification import CODES, snapshot, violations
+from journeys.selectors.verification import CODES, snapshot, violations, violations_of
 from journeys.services.templates import create_template
 from journeys.services.transitions import enroll, transition, unblock
 from kura import tenancy
@@ -354,6 +354,26 @@ def test_no_violation_falls_between_two_ranges(
     monkeypatch.setattr(verification, "_ROUNDS", one_by_one)
 
     assert found(world) == CASES[statements]
+
+
+@pytest.mark.parametrize("statements", CASES)
+def test_the_page_of_one_patient_finds_what_the_command_finds(
+    world: World, statements: str
+) -> None:
+    tamper(world, statements)
+
+    theirs = [violations_of(world.ids[name]) for name in ("patient", "loner patient")]
+
+    names = world.names
+    told = {f"{one.code} @ {names[_row(one)]}" for some in theirs for one in some}
+    assert told == {one for one in CASES[statements] if not one.startswith("event_")}
+
+
+def test_the_history_of_one_patient_is_checked_in_one_statement(
+    world: World, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        assert violations_of(world.ids["patient"]) == []
 
 
 def test_every_code_has_a_case() -> None:
