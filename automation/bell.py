@@ -7,6 +7,7 @@ do. A bell that is lost does no harm: the sweep looks every minute.
 from __future__ import annotations
 
 import time
+import uuid
 from functools import partial
 from typing import Final
 
@@ -37,6 +38,16 @@ def ring_monitor() -> None:
 def ring_verification() -> None:
     """Call the reading of the history again: there is more of it."""
     _call("verify_history")
+
+
+def send_access_link(user_id: uuid.UUID, *, site: str) -> None:
+    """Each ring counts: it is for one person. `site`: where the front door is, ending in `/`."""
+    async_task(
+        "automation.tasks.send_access_link",
+        str(user_id),
+        site,
+        q_options={"task_name": "send_access_link"},
+    )
 
 
 def _call(task: str) -> None:

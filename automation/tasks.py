@@ -1,4 +1,5 @@
-"""What django-q2 calls. Thin edges: no arguments but times and ids, no harm when late, twice, lost.
+"""What django-q2 calls. Thin edges: no arguments but times, ids and our own address, no harm when
+late, twice, lost.
 
 Nothing but what this module defines is ever run (broker.py). Each task ends within half a minute,
 so that a cluster that is merely busy is never taken for a dead one. The text of an error stays
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
+from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Task
 
@@ -23,7 +25,9 @@ from automation.models.heartbeat import SWEEP
 from automation.selectors.health import monitor_status
 from automation.services import heartbeats, stage_timers
 from kura import tenancy
+from kura.accounts.access import link_parts, send_link
 from kura.accounts.lockout import forget_failures
+from kura.accounts.models import User
 from kura.api import memory
 from kura.errors import constraint_of
 from patients.importing import forget_files
@@ -131,6 +135,20 @@ def verify_history(rung_at: float = 0.0) -> int:  # noqa: ARG001  the bell says 
     if not is_done:
         bell.ring_verification()
     return int(is_done)
+
+
+@task
+def send_access_link(user_id: str, site: str) -> int:
+    """Whoever forgot the password asked for it; nobody has this id when the address was unknown.
+
+    Lost with its worker, it is asked for again.
+    """
+    user = User.objects.select_related("organization").filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return 0
+    way = reverse("admin:choose_password", kwargs=link_parts(user))
+    send_link(user=user, url=f"{site.rstrip('/')}{way}")
+    return 1
 
 
 @task

@@ -269,6 +269,7 @@ KURA_RATES = {  # 600/min, or off
     "user": env.str("KURA_RATE_USER", default="600/min"),
     "integration": env.str("KURA_RATE_INTEGRATION", default="1200/min"),
     "login": env.str("KURA_RATE_LOGIN", default="10/min"),
+    "forgotten": env.str("KURA_RATE_FORGOTTEN", default="6/hour"),
     "check": env.str("KURA_RATE_CHECK", default="6/min"),
 }
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  a model's name

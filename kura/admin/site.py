@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from automation.admin import monitor
 from automation.admin.enrollments import EnrollmentWithRulesAdmin
@@ -31,7 +32,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import ApiToken, IntegrationKey, Language, Organization, User
-from kura.admin import integrity
+from kura.admin import forgotten, integrity
 from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
@@ -75,7 +76,10 @@ class KuraAdminSite(AdminSite):
         )
         whole = self.admin_view(partial(integrity.look, self))
         explained = path("journeys/unchangeable/", whole, name=integrity.NAME)
-        return [language, theme, shown, explained, choosing, *super().get_urls()]
+        asking = path(
+            "forgot-password/", never_cache(partial(forgotten.ask, self)), name=forgotten.NAME
+        )
+        return [language, theme, shown, explained, choosing, asking, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""

@@ -342,6 +342,35 @@ def test_whoever_has_to_wait_can_read_how_long(open_page, server, theme):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_asking_for_a_forgotten_password_is_accessible(open_page, server, settings, theme):
+    settings.MAIL_REACHES_PEOPLE = True
+    page = open_page(width=320, color_scheme=theme)
+    complaints = watch(page)
+    problems: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        problems[name] = [*complaints, *violations(page)]
+        problems[name] += ["scrolls sideways"] if overflow(page) > 0 else []
+        complaints.clear()
+
+    page.goto("/admin/login/")
+    page.click(".forgotten a")
+    look("asked")
+    page.click("input[type=submit]")
+    page.wait_for_selector("#id_email_error")
+    look("with an error")
+    page.fill("#id_email", "nobody@example.org")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".notices")
+    look("sent")
+    settings.MAIL_REACHES_PEOPLE = False
+    page.goto("/admin/forgot-password/")
+    look("no mail")
+
+    assert problems == {"asked": [], "with an error": [], "sent": [], "no mail": []}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
     page = open_page(width=320, color_scheme=theme)
     complaints = watch(page)
