@@ -64,6 +64,7 @@ def _rounds(
 def _figures(clients: int, answered: Mapping[str, list[Answered]]) -> Iterator[Figure]:
     who = f"{clients} client{'s' if clients > 1 else ''}"
     bare = answered["bare"]
+    yield _p95(f"bare, {who}", bare, None)
     for name, ours in answered.items():
         if name == "bare":
             continue
