@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import factory
 from django.contrib.auth.models import Group
 
+from automation.definition import normal
+from automation.models import AutomationRule, RuleVersion
+from automation.ready import ReadyRule
 from journeys.blueprints import Blueprint, MoveDraft, stages_from_codes
 from journeys.cause import Cause, by_system, by_user
 from journeys.models import Enrollment, JourneyTemplate, SystemEventLog, SystemEventPayload
@@ -103,3 +107,18 @@ def the_enrollment(patient: Patient, journey_key: str = "intake") -> Enrollment:
     """The newest one."""
     found = Enrollment.objects.filter(patient=patient, journey_key=journey_key)
     return found.order_by("-number")[0]
+
+
+def with_ready_rules(organization: Organization, ready: Sequence[ReadyRule]) -> None:
+    """As `library.install` makes them, for everybody, in two statements."""
+    rules = AutomationRule.objects.bulk_create(
+        AutomationRule(
+            organization=organization,
+            code=rule.code,
+            **normal(rule.definition(organization.language)),
+        )
+        for rule in ready
+    )
+    RuleVersion.objects.bulk_create(
+        RuleVersion(rule=rule, version=1, definition=rule.definition) for rule in rules
+    )

@@ -11,12 +11,14 @@ from automation import errors
 from automation.actions.base import Practice
 from automation.library import READY_RULES, install
 from automation.models import AutomationRule, RuleVersion
+from automation.models.rule import DEFINITION
 from automation.services.rules import archive, publish
 from automation.validation import problems_of
 from journeys.blueprints import stages_from_codes
 from journeys.services.templates import create_template
+from kura import tenancy
 from kura.demo.archetypes import ARCHETYPES, INTAKE, YOGA
-from tests.factories import a_template
+from tests.factories import OrganizationFactory, a_template, with_ready_rules
 
 each_rule = pytest.mark.parametrize("rule", READY_RULES, ids=lambda one: one.code)
 
@@ -99,6 +101,24 @@ def test_installing_makes_the_rules_of_the_journeys_that_are_there(organization)
     ]
     assert all(rule.is_active and rule.version == 1 for rule in made)
     assert RuleVersion.objects.count() == len(made)
+
+
+def test_the_tests_of_the_specification_run_with_the_rules_that_are_installed(organization):
+    """They do without the 500 statements of an installation each."""
+    create_template(organization=organization, blueprint=INTAKE)
+    kept = ("code", "is_active", "version", *DEFINITION)
+    installed = {rule.code for rule in install(organization, also_waiting=True)}
+    as_installed = list(AutomationRule.objects.order_by("code").values(*kept))
+    said = list(RuleVersion.objects.order_by("rule__code").values("version", "definition"))
+
+    other = OrganizationFactory()
+    with tenancy.scope(other):
+        create_template(organization=other, blueprint=INTAKE)
+        with_ready_rules(other, [rule for rule in READY_RULES if rule.code in installed])
+
+        assert list(AutomationRule.objects.order_by("code").values(*kept)) == as_installed
+        versions = RuleVersion.objects.order_by("rule__code").values("version", "definition")
+        assert list(versions) == said
 
 
 def test_time_outs_count_for_who_comes_from_now_unless_asked_for(organization):
