@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final
 
 from django.db import DatabaseError, transaction
@@ -364,8 +365,10 @@ def _act(
             skipped = Outcome(status="skipped", code=AFTER_REFUSAL)
             told.append(skipped.as_json(action["type"]))
         else:
+            began = perf_counter()
             outcome = _performed(index, action, rule, case)
-            told.append(outcome.as_json(action["type"]))
+            took = {"took_ms": round((perf_counter() - began) * 1000)}
+            told.append(outcome.as_json(action["type"]) | took)
             is_stopped = is_stopped or outcome.status == "refused"
     run.actions = told
     run.status = RunStatus.REFUSED if is_stopped else RunStatus.DONE

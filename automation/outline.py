@@ -83,11 +83,9 @@ def what_it_takes(outline: Outline | None) -> str:
     return _("All groups are met") if has_groups else _("All conditions are met")
 
 
-def takes_of_group(branch: Branch) -> str:
+def takes_of(kind: str) -> str:
     """Beside the number of a group."""
-    if branch.kind == "all":
-        return _("all are met")
-    return _("at least one is met")
+    return _("all are met") if kind == "all" else _("at least one is met")
 
 
 # --- with what came of it -------------------------------------------------------------------------

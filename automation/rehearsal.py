@@ -28,7 +28,7 @@ from automation.judging import TIMEOUT
 from automation.models.message import Message
 from automation.models.rule import AutomationRule
 from automation.models.staff_task import StaffTask
-from automation.selectors.trace import EventTold, MoveTold, RunTold, trace_of
+from automation.selectors.trace import EventTold, MoveTold, RunTold, followed_by, trace_of
 from automation.sources import Source, SourceKind
 from automation.validation import require_valid
 from journeys.errors import PatientNotFound
@@ -116,7 +116,7 @@ def _rehearsed(
     deaf = _deaf(rule, event)
     if deaf is not None:
         return Rehearsal(deaf=deaf)
-    known = {child.id for child in trace_of(event.pk).followed}
+    known = {child.id for child in followed_by(event)}
     engine.try_rule(rule, event, now=now)
     return _told(rule, event, known)
 

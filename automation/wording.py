@@ -7,8 +7,10 @@ nobody foresaw goes by its technical name, for whoever helps the practice to fin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -18,6 +20,8 @@ from automation.models.message import REASONS
 from automation.sources import MONITOR, PATIENTS, PAUSES, RULES, TRANSITIONS, SourceKind
 from kura.errors import KuraError
 
+_MINUTE: Final = 60  # seconds
+_EXACTLY: Final = 10  # seconds: below, a tenth is worth telling
 SENTENCES: Final[dict[str, Promise]] = {
     "after_refusal": gettext_lazy("Not tried, because the action before it was refused."),
     "already_enrolled": gettext_lazy("The patient is in this journey already."),
@@ -45,6 +49,19 @@ _OWN: Final = {
     str(PAUSES): gettext_lazy("Kura, for somebody who paused reminders"),
     str(MONITOR): gettext_lazy("Kura, watching the time"),
 }
+
+
+def took_words(length: timedelta) -> str:
+    """How long something took: 38 ms, 1.5 s, 12 min, 3 h."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return _("%(number)s ms") % {"number": round(seconds * 1000)}
+    if seconds < _MINUTE:
+        exact = formats.number_format(seconds, 1 if seconds < _EXACTLY else 0)
+        return _("%(number)s s") % {"number": exact}
+    if seconds < _MINUTE * 60:
+        return _("%(number)s min") % {"number": round(seconds / _MINUTE)}
+    return _("%(number)s h") % {"number": round(seconds / _MINUTE / 60)}
 
 
 def is_known(code: str) -> bool:

@@ -14,6 +14,7 @@ from automation.models.rule import AutomationRule
 from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
 from automation.selectors.health import MonitorStatus
+from automation.selectors.listening import Why
 from journeys.admin.badges import Badge
 
 _EVENT: Final = {
@@ -102,6 +103,17 @@ def of_rule(rule: AutomationRule) -> Badge:
     return (
         Badge("active", _("Switched on")) if rule.is_active else Badge("closed", _("Switched off"))
     )
+
+
+_SILENT: Final[dict[Why, tuple[str, Promise]]] = {
+    Why.INACTIVE: ("closed", gettext_lazy("Inactive")),
+    Why.NOT_YET: ("waiting", gettext_lazy("Waiting")),
+}
+
+
+def of_silent(why: Why) -> Badge:
+    kind, word = _SILENT.get(why, ("closed", gettext_lazy("Not asked")))
+    return Badge(kind, str(word))
 
 
 def of_monitor(status: MonitorStatus) -> Badge:

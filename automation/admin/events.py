@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.admin import badges
 from automation.admin.decisions import DECISIONS, decision_page, possible_decisions
-from automation.admin.links import event_link, event_url, two_lines
+from automation.admin.event_nodes import event_nodes, title_of
+from automation.admin.links import event_link, two_lines
 from automation.admin.sight import sight_of
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
 from automation.selectors.event_page import event_page, whole_events
@@ -30,6 +31,7 @@ from automation.wording import source_words
 from journeys.admin import badges as journey_badges
 from journeys.admin.enrollments import patient_link
 from journeys.admin.filters import LogJourneyFilter
+from journeys.admin.why import event_url
 from journeys.event_types import EVENT_TYPES
 from journeys.models.event import SystemEventLog
 from journeys.models.template import JourneyTemplate
@@ -188,7 +190,9 @@ class EventAdmin(ExportAdmin):
         editor = editor_of(request)
         page = event_page(obj, sight_of(editor))
         return {
+            "title": title_of(page),
             "page": page,
+            "nodes": event_nodes(page),
             "payload_text": json.dumps(page.payload, indent=2, ensure_ascii=False),
             "decisions": possible_decisions(page, editor),
         }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.urls import reverse
 from django.utils.html import format_html
 
 from automation.models.rule import AutomationRule
+from journeys.admin.why import event_url, why_link
 from journeys.models.event import SystemEventLog
 from journeys.selectors.history import event_label
 
@@ -18,15 +17,18 @@ def two_lines(first: object, second: object) -> str:
     return format_html("{}{}", first, below)
 
 
-def event_url(event_id: uuid.UUID) -> str:
-    return reverse("admin:journeys_systemeventlog_change", args=[event_id])
-
-
 def event_link(event: SystemEventLog | None, *, anchor: str = "") -> str:
     if event is None:
         return "–"
     url = event_url(event.pk)
     return format_html('<a href="{}{}">{}</a>', url, anchor, event_label(event.event_type))
+
+
+def cause_link(event: SystemEventLog | None, about: object) -> str:
+    """The event by its name, and the question that its page answers about this row."""
+    if event is None:
+        return "–"
+    return format_html("{} · {}", event_link(event), why_link(event.pk, about))
 
 
 def rule_link(rule: AutomationRule) -> str:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin import badges
-from automation.admin.links import event_link, rule_link, two_lines
+from automation.admin.links import cause_link, rule_link, two_lines
 from automation.admin.resending import may_resend, resend_page
 from automation.models.message import REASONS, Message, MessageState
 from journeys.admin import badges as journey_badges
@@ -81,7 +81,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("because of"))
     def cause(self, row: Message) -> str:
-        return two_lines(rule_link(row.rule), event_link(row.event))
+        return two_lines(rule_link(row.rule), cause_link(row.event, row.subject))
 
     @admin.display(description=_("state"))
     def status(self, row: Message) -> str:
@@ -119,7 +119,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("event that caused it"))
     def event_name(self, row: Message) -> str:
-        return event_link(row.event)
+        return cause_link(row.event, row.subject)
 
     @admin.display(description=_("rule"))
     def rule_name(self, row: Message) -> str:

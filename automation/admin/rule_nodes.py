@@ -14,7 +14,7 @@ from automation.actions import ACTIONS
 from automation.actions.base import Practice
 from automation.engine import readable_actions
 from automation.judging import TIMEOUT
-from automation.outline import Asked, Branch, Outline, outline_of, takes_of_group, what_it_takes
+from automation.outline import Asked, Branch, Outline, outline_of, takes_of, what_it_takes
 from automation.sentences import action_words, when_words
 from automation.values import in_language
 from automation.vocabulary import practice_fields
@@ -42,7 +42,7 @@ def rule_nodes(
             kind=NodeKind.TRIGGER,
             id=f"{name}-when",
             title=event_label(rule["trigger_event"]),
-            tag=str(_TAGS.get(rule["trigger_event"], "")),
+            tag=tag_of(rule["trigger_event"]),
             note=" ".join(one for one in when if one),
         ),
         _if(rule, practice, f"{name}-if"),
@@ -54,6 +54,11 @@ def rule_nodes(
             numbered=True,
         ),
     ]
+
+
+def tag_of(event_type: str) -> str:
+    """What kind of event it is, where that is worth a word."""
+    return str(_TAGS.get(event_type, ""))
 
 
 def _if(rule: Mapping[str, Any], practice: Practice, name: str) -> Node:
@@ -90,7 +95,7 @@ def _groups(branch: Branch, number: str) -> Iterator[Group]:
         nested = any(isinstance(one, Branch) for one in group.parts)
         yield Group(
             title=_("Group %(number)s") % {"number": own},
-            note=takes_of_group(group) if len(group.parts) > 1 else "",
+            note=takes_of(group.kind) if len(group.parts) > 1 else "",
             rows=list(_groups(group, f"{own}.")) if nested else rows_of(group),
             either=group.kind == "any",
         )

@@ -20,11 +20,12 @@ from django.utils.translation import gettext_lazy as _
 
 from automation import errors
 from automation.admin import badges
-from automation.admin.links import event_link, two_lines
+from automation.admin.links import cause_link, two_lines
 from automation.models.staff_task import StaffTask
 from automation.services.staff_tasks import COMPLETE, asks_for_a_decision, complete
 from journeys.admin import badges as journey_badges
 from journeys.admin.enrollments import patient_link
+from journeys.admin.why import why_link
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of, moment
 
 _STATES: Final = {
@@ -97,6 +98,8 @@ class TaskAdmin(ReadOnlyAdmin):
         url = reverse("admin:automation_stafftask_change", args=[row.pk])
         link = format_html('<a href="{}">{}</a>', url, row.text)
         below = format_html("{} · {}", row.get_kind_display(), moment(row.created_at))
+        if row.event_id:
+            below = format_html("{} · {}", below, why_link(row.event_id, row.text))
         return two_lines(link, below)
 
     @admin.display(description=_("state"))
@@ -138,7 +141,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("event"))
     def event_name(self, row: StaffTask) -> str:
-        return event_link(row.event)
+        return cause_link(row.event, row.text)
 
 
 def _way_to_end(task: StaffTask) -> str:

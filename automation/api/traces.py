@@ -19,7 +19,8 @@ from automation.models.dispatch import DispatchStatus
 from automation.models.message import Audience, MessageState
 from automation.models.run import RunStatus
 from automation.selectors.event_page import Sight
-from automation.selectors.trace import ActionTold, EventTold, RunTold, Trace, Why, trace_of
+from automation.selectors.listening import Why
+from automation.selectors.trace import ActionTold, EventTold, RunTold, Trace, trace_of
 from automation.wording import error_words
 from kura.api.fields import Moment
 from kura.api.scopes import EVENTS_READ

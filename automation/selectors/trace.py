@@ -8,22 +8,22 @@ A fixed number of queries, however many rules listened.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from automation import errors
 from automation.actions.base import Practice
 from automation.models.dispatch import DispatchDecision
 from automation.models.message import Message
-from automation.models.rule import AutomationRule, RuleSwitch, RuleVersion, SwitchKind
+from automation.models.rule import RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.models.staff_task import StaffTask
+from automation.outline import Judged, Verdict, verdicts_of
+from automation.selectors.listening import SilentRule, listeners_of, looked_at
 from automation.sentences import action_words, if_words, readable_condition
 from automation.vocabulary import practice_fields
-from journeys.event_types import event_type
 from journeys.models.event import SystemEventLog
 from journeys.models.log import JourneyLog
 from journeys.selectors.history import event_label
@@ -70,7 +70,10 @@ class ConditionTold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionTold:
-    """`refs`: what it caused, by kind: log_id, event_id, task_id, message_ids."""
+    """`refs`: what it caused, by kind: log_id, event_id, task_id, message_ids.
+
+    `took`: None of a run before this was kept.
+    """
 
     index: int
     type: str
@@ -79,13 +82,15 @@ class ActionTold:
     error_code: str
     error_words: str
     refs: Mapping[str, Any]
+    took: timedelta | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunTold:
     """One rule against the event. `failed_on`: the first condition that did not hold.
 
-    `only_if`: all conditions of that version in one sentence, with their ands and ors.
+    `only_if`: all conditions of that version in one sentence, with their ands and ors; `place` and
+    `judged`: in its tree, the stage it is narrowed to apart.
     """
 
     id: uuid.UUID
@@ -97,29 +102,13 @@ class RunTold:
     matched: bool | None
     only_if: str
     conditions: tuple[ConditionTold, ...]
+    place: Verdict | None
+    judged: Judged | None
     failed_on: ConditionTold | None
     actions: tuple[ActionTold, ...]
     error: str
     started_at: datetime
     finished_at: datetime
-
-
-class Why(StrEnum):
-    """Why a rule of this trigger has no run."""
-
-    INACTIVE = "inactive"  # it was switched off when the event was processed
-    LATER = "later"  # it was made, or switched on, after that
-    OTHER_JOURNEY = "other_journey"
-    NOT_YET = "not_yet"  # the event still waits
-    UNHEARD = "unheard"  # it was not asked: the trigger was another then, or a block failed first
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SilentRule:
-    rule_id: uuid.UUID
-    rule_name: str
-    why: Why
-    is_active_now: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,24 +159,24 @@ class Trace:
 
 def trace_of(event_id: uuid.UUID) -> Trace:
     """EventNotFound for an id that is none in scope. Needs a tenant scope."""
-    known = SystemEventLog.objects.select_related("dispatch", "organization")
+    known = SystemEventLog.objects.select_related("dispatch", "organization", "payload_row")
     event = known.filter(pk=event_id).first()
     if event is None:
         raise errors.EventNotFound
-    runs = list(RuleRun.objects.filter(event=event).select_related("rule").order_by("started_at"))
+    hearing = hearing_of(event, Practice(organization=event.organization))
     return Trace(
-        event=_event(event),
-        runs=tuple(_runs(runs, event)),
-        silent=tuple(_silent(event, {run.rule_id for run in runs})),
+        event=event_told(event),
+        runs=hearing.runs,
+        silent=hearing.silent,
         moves=tuple(_moves(event)),
         messages=tuple(_messages(event)),
         tasks=tuple(_tasks(event)),
-        followed=tuple(map(_event, _children(event))),
+        followed=followed_by(event),
         decisions=tuple(_decisions(event)),
     )
 
 
-def _event(event: SystemEventLog) -> EventTold:
+def event_told(event: SystemEventLog) -> EventTold:
     place = getattr(event, "dispatch", None)
     return EventTold(
         id=event.pk,
@@ -212,12 +201,33 @@ def _event(event: SystemEventLog) -> EventTold:
 # --- rules that ran -----------------------------------------------------------------------------
 
 
-def _runs(runs: Sequence[RuleRun], event: SystemEventLog) -> Iterable[RunTold]:
-    practice = Practice(organization=event.organization)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hearing:
+    """Who heard an event, and who did not."""
+
+    runs: tuple[RunTold, ...]
+    silent: tuple[SilentRule, ...]
+
+
+def hearing_of(event: SystemEventLog, practice: Practice) -> Hearing:
+    """`event` is read with its place in the queue and its contents."""
+    runs = list(RuleRun.objects.filter(event=event).select_related("rule").order_by("started_at"))
+    return Hearing(runs=tuple(runs_told(runs, practice)), silent=tuple(_silent(event, runs)))
+
+
+def runs_told(runs: Sequence[RuleRun], practice: Practice) -> Iterator[RunTold]:
+    """Read with their rules. One query for all of them."""
     versions = _versions(runs)
     for run in runs:
         said = versions.get((run.rule_id, run.rule_version), run.rule.definition)
         yield _run(run, said, practice)
+
+
+def _silent(event: SystemEventLog, runs: Sequence[RuleRun]) -> Iterator[SilentRule]:
+    first = min((run.started_at for run in runs), default=None)
+    ran = {run.rule_id for run in runs}
+    known = listeners_of(event.organization_id, [event.event_type], besides=ran)
+    return known.silent(event, ran, looked_at(event, first))
 
 
 def _versions(runs: Sequence[RuleRun]) -> dict[tuple[uuid.UUID, int], Mapping[str, Any]]:
@@ -231,6 +241,7 @@ def _run(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> RunTold:
     fields = practice_fields(said["trigger_event"], said.get("journey_key") or "", practice)
     conditions = tuple(_condition(one, fields) for one in run.conditions)
     failed = (one for one in conditions if one.result is not True)
+    place, judged = verdicts_of(said, run.conditions, fields)
     return RunTold(
         id=run.pk,
         rule_id=run.rule_id,
@@ -241,6 +252,8 @@ def _run(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> RunTold:
         matched=run.matched,
         only_if=if_words(said, practice),
         conditions=conditions,
+        place=place,
+        judged=judged,
         failed_on=None if run.matched else next(failed, None),
         actions=tuple(_actions(run, said, practice)),
         error=run.error,
@@ -274,60 +287,11 @@ def _actions(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> Itera
             error_code=told.get("error_code") or "",
             error_words=told.get("words", ""),
             refs={name: value for name, value in told.items() if name not in _NO_REFS},
+            took=timedelta(milliseconds=told["took_ms"]) if "took_ms" in told else None,
         )
 
 
-_NO_REFS: Final = frozenset({"type", "status", "error_code", "words"})
-
-
-# --- rules that did not look ----------------------------------------------------------------------
-
-
-def _silent(event: SystemEventLog, ran: set[uuid.UUID]) -> Iterable[SilentRule]:
-    rules = AutomationRule.objects.filter(
-        organization=event.organization_id, trigger_event=event.event_type
-    ).exclude(pk__in=ran)
-    listed = list(rules.order_by("priority", "id"))
-    switches = _switches(listed)
-    for rule in listed:
-        yield SilentRule(
-            rule_id=rule.pk,
-            rule_name=rule.name,
-            why=_why(rule, event, switches.get(rule.pk, [])),
-            is_active_now=rule.is_active,
-        )
-
-
-def _switches(rules: Sequence[AutomationRule]) -> dict[uuid.UUID, list[RuleSwitch]]:
-    """Oldest first."""
-    found: dict[uuid.UUID, list[RuleSwitch]] = {}
-    rows = RuleSwitch.objects.filter(rule__in=[rule.pk for rule in rules])
-    for row in rows.order_by("switched_at", "id"):
-        found.setdefault(row.rule_id, []).append(row)
-    return found
-
-
-def _why(rule: AutomationRule, event: SystemEventLog, switches: Sequence[RuleSwitch]) -> Why:
-    is_person = not event_type(event.event_type).per_journey
-    elsewhere = rule.journey_key not in ("", event.journey_key or "")
-    looked_at = _event(event).finished_at
-    if elsewhere and (event.journey_key or not is_person):
-        return Why.OTHER_JOURNEY
-    if looked_at is None:
-        return Why.NOT_YET if rule.is_active else Why.INACTIVE
-    if rule.created_at > looked_at:
-        return Why.LATER
-    if not _was_on(rule, switches, looked_at):
-        return Why.LATER if rule.is_active else Why.INACTIVE
-    return Why.UNHEARD
-
-
-def _was_on(rule: AutomationRule, switches: Sequence[RuleSwitch], then: datetime) -> bool:
-    """By the last switch before; a rule without any is as it always was."""
-    before = [one for one in switches if one.switched_at <= then]
-    if before:
-        return before[-1].kind == SwitchKind.ON
-    return rule.is_active and not switches
+_NO_REFS: Final = frozenset({"type", "status", "error_code", "words", "took_ms"})
 
 
 # --- what followed --------------------------------------------------------------------------------
@@ -355,14 +319,16 @@ def _tasks(event: SystemEventLog) -> Iterable[TaskTold]:
         yield TaskTold(id=row.pk, kind=row.kind, is_done=row.done_at is not None)
 
 
-def _children(event: SystemEventLog) -> Iterable[SystemEventLog]:
-    return (
+def followed_by(event: SystemEventLog) -> tuple[EventTold, ...]:
+    """The events that it caused itself, the oldest first."""
+    children = (
         SystemEventLog.objects.filter(
             root_event_id=event.root_event_id or event.pk, depth__gt=0, parent_event_id=event.pk
         )
         .select_related("dispatch")
         .order_by("created_at", "id")
     )
+    return tuple(map(event_told, children))
 
 
 def _decisions(event: SystemEventLog) -> Iterable[DecisionTold]:

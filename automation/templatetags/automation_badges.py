@@ -13,6 +13,7 @@ from automation.models.message import Message
 from automation.models.rule import AutomationRule
 from automation.models.run import RunStatus
 from automation.models.staff_task import StaffTask
+from automation.selectors.listening import SilentRule
 from automation.wording import error_words, source_words
 from journeys.admin.badges import Badge
 from journeys.models.event import SystemEventLog
@@ -61,6 +62,11 @@ def task_badge(task: StaffTask) -> dict[str, Badge]:
 @register.inclusion_tag(_BADGE)
 def rule_badge(rule: AutomationRule) -> dict[str, Badge]:
     return {"badge": badges.of_rule(rule)}
+
+
+@register.inclusion_tag(_BADGE)
+def silent_badge(rule: SilentRule) -> dict[str, Badge]:
+    return {"badge": badges.of_silent(rule.why)}
 
 
 @register.filter

@@ -10,7 +10,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from journeys.admin import badges
 from journeys.admin.enrollments import patient_link
 from journeys.admin.filters import LogJourneyFilter
+from journeys.admin.why import event_url, why_link
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.history import (
     HistoryLine,
@@ -64,7 +64,7 @@ class JourneyLogAdmin(ExportAdmin):
 
         def cells(row: JourneyLog) -> list[object]:
             line = read(row)
-            cause = request.build_absolute_uri(_event_url(row)) if row.trigger_event else ""
+            cause = _cause(request, row)
             return [
                 row.pk,
                 local(row.changed_at),
@@ -147,7 +147,11 @@ class JourneyLogAdmin(ExportAdmin):
     @admin.display(description=_("event that caused it"))
     def event(self, row: JourneyLog) -> str:
         words = _line(row).event
-        return format_html('<a href="{}">{}</a>', _event_url(row), words) if words else "–"
+        if not words or row.trigger_event_id is None:
+            return "–"
+        about = f"{row.patient}: {badges.badge_of(_line(row).to_stage, row.to_stage).word}"
+        link, url = '<a href="{}">{}</a> · {}', event_url(row.trigger_event_id)
+        return format_html(link, url, words, why_link(row.trigger_event_id, about))
 
     @admin.display(description=_("reason"))
     def reason(self, row: JourneyLog) -> str:
@@ -163,5 +167,7 @@ def _line(row: JourneyLog) -> HistoryLine:
     return line
 
 
-def _event_url(row: JourneyLog) -> str:
-    return reverse("admin:journeys_systemeventlog_change", args=[row.trigger_event_id])
+def _cause(request: HttpRequest, row: JourneyLog) -> str:
+    """The address of the event's page, for a file that leaves the workplace."""
+    url = event_url(row.trigger_event_id) if row.trigger_event_id else ""
+    return request.build_absolute_uri(url) if url else ""

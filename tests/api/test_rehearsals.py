@@ -383,4 +383,4 @@ def test_a_dry_run_costs_as_many_queries_among_one_rule_as_among_many(
     # What a process remembers for a moment (who listens, that it has rung) is asked now and then.
     passing = ("SAVEPOINT", "django_q", "SELECT EXISTS (\n    SELECT FROM automation_rules")
     ours = [one["sql"] for one in queries if not any(part in one["sql"] for part in passing)]
-    assert len(ours) == 41, (len(ours), ours)
+    assert len(ours) == 34, (len(ours), ours)

@@ -7,7 +7,7 @@ from django.utils import translation
 
 from automation.fields import rule_fields
 from automation.judging import judge
-from automation.outline import outline_of, takes_of_group, unmet_of, verdicts_of, what_it_takes
+from automation.outline import outline_of, takes_of, unmet_of, verdicts_of, what_it_takes
 
 FIELDS = rule_fields("RISK_ANALYSIS_COMPLETED")
 
@@ -45,7 +45,7 @@ def test_it_says_how_its_parts_decide(tree, words):
 def test_a_condition_is_told_in_pieces_and_as_what_is_expected_of_what():
     [group, other] = outline_of(TWO_GROUPS, FIELDS).parts
 
-    assert takes_of_group(group) == "all are met"
+    assert takes_of(group.kind) == "all are met"
     assert [(one.name, one.expected) for one in group.parts] == [
         ("Risk level", "is high"), ("Takes medication", "is yes"),
     ]  # fmt: skip

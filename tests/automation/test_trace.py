@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import fields, is_dataclass
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -11,9 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from automation import errors
+from automation.models import RuleSwitch
 from automation.selectors import trace as trace_module
-from automation.selectors.trace import Why, trace_of
+from automation.selectors.listening import Why
+from automation.selectors.trace import trace_of
+from automation.services.decisions import replay
 from automation.services.rules import archive, create_rule, publish, set_active
+from automation.sources import MONITOR
 from journeys.models import JourneyLog
 from journeys.services.transitions import enroll
 from kura import tenancy
@@ -156,9 +161,96 @@ def test_rules_that_did_not_look_say_why(organization, enrolled, therapist):
         "off": (Why.INACTIVE, False),
         "archived": (Why.INACTIVE, False),
         "elsewhere": (Why.OTHER_JOURNEY, True),
-        "on later": (Why.LATER, True),
+        "on later": (Why.INACTIVE, True),
         "new": (Why.LATER, True),
     }
+
+
+def test_a_rule_that_was_off_then_names_who_switched_it_off_and_when(
+    organization, enrolled, therapist
+):
+    rule = make(organization, actions=[emit("CUSTOM.x")])
+    for is_active in (False, True, False):
+        set_active(rule_id=rule.pk, is_active=is_active, user=therapist)
+    told = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+    off = RuleSwitch.objects.filter(rule=rule, kind="off").latest("switched_at")
+    set_active(rule_id=rule.pk, is_active=True, user=None)
+    publish(rule_id=rule.pk, user=None, expected_version=1, definition=a_definition(
+        name="Renamed", actions=[emit("CUSTOM.x")],
+    ))  # fmt: skip
+    archive(rule_id=rule.pk, user=None)
+
+    [silent] = trace_of(told.event_id).silent
+
+    assert (silent.why, silent.rule_name) == (Why.INACTIVE, "Paid")
+    assert (silent.since, silent.by) == (off.switched_at, str(therapist))
+
+
+def test_what_a_rule_listened_to_then_counts_and_not_what_it_listens_to_now(
+    organization, enrolled, therapist
+):
+    def rule_for(trigger, name):
+        return make(organization, name=name, trigger_event=trigger, actions=[emit("CUSTOM.x")])
+
+    away, here = rule_for("PAYMENT_SUCCEEDED", "away"), rule_for("CUSTOM.other", "here")
+    set_active(rule_id=away.pk, is_active=False, user=therapist)
+    told = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+    for rule, trigger in ((away, "CUSTOM.other"), (here, "PAYMENT_SUCCEEDED")):
+        changed = a_definition(name="x", trigger_event=trigger, actions=[emit("CUSTOM.y")])
+        publish(rule_id=rule.pk, user=None, expected_version=1, definition=changed)
+
+    silent = {rule.rule_name: rule.why for rule in trace_of(told.event_id).silent}
+
+    assert silent == {"away": Why.INACTIVE, "here": Why.OTHER_TRIGGER}
+
+
+def test_a_time_that_was_up_is_one_rules_and_no_others(organization, enrolled):
+    limit = {"trigger_event": "JOURNEY_STAGE_TIMEOUT", "stage": "SCREENING_PENDING",
+             "max_hours": 1, "actions": [emit("CUSTOM.x")]}  # fmt: skip
+    mine, other = (make(organization, name=name, **limit) for name in ("mine", "other"))
+    told = tell(
+        enrolled,
+        "JOURNEY_STAGE_TIMEOUT",
+        source=MONITOR,
+        payload={"rule_id": str(mine.pk), "stage": "SCREENING_PENDING"},
+    )
+    drain()
+
+    trace = trace_of(told.event_id)
+
+    assert [run.rule_id for run in trace.runs] == [mine.pk]
+    assert [(rule.rule_id, rule.why) for rule in trace.silent] == [(other.pk, Why.OTHER_LIMIT)]
+
+
+def test_a_replay_does_not_make_later_rules_look_like_earlier_ones(
+    organization, enrolled, therapist
+):
+    make(organization, trigger_event="CUSTOM.block", actions=[move("intake", "BLOCKED_HIGH_RISK")])
+    make(organization)
+    tell(enrolled, "CUSTOM.block", "b")
+    told = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+    new = make(organization, name="new", actions=[emit("CUSTOM.x")])
+    replay(event_id=told.event_id, user=therapist, reason="Se ha hablado con ella")
+    drain()
+
+    [silent] = trace_of(told.event_id).silent
+
+    assert (silent.rule_id, silent.why) == (new.pk, Why.LATER)
+
+
+def test_each_action_keeps_how_long_it_took(organization, enrolled):
+    make(organization, actions=[move("intake", "CONFIRMED"), emit("CUSTOM.x")])
+    told = tell(enrolled, "PAYMENT_SUCCEEDED")
+    drain()
+
+    [run] = trace_of(told.event_id).runs
+
+    took = [one.took for one in run.actions]
+    assert all(timedelta() <= one <= run.finished_at - run.started_at for one in took)
+    assert all("took_ms" not in one.refs for one in run.actions)
 
 
 def test_a_run_is_told_in_the_words_of_the_version_that_ran(organization, enrolled):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.utils import translation
 
 import automation
-from automation.wording import error_words, is_known, source_words
+from automation.wording import error_words, is_known, source_words, took_words
 
 PACKAGE = Path(automation.__file__).parent
 MARKS = {"last_error", "code", "error"}  # where a code is kept
@@ -80,3 +81,19 @@ def test_what_nobody_foresaw_goes_by_its_technical_name():
 def test_a_source_is_named_by_its_kind(source, words):
     with translation.override("en"):
         assert source_words(source) == words
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(microseconds=400), "0 ms"),
+        (timedelta(milliseconds=38), "38 ms"),
+        (timedelta(seconds=1.5), "1.5 s"),
+        (timedelta(seconds=42.4), "42 s"),
+        (timedelta(seconds=67), "1 min"),
+        (timedelta(hours=3, minutes=5), "3 h"),
+    ],
+)
+def test_how_long_something_took_is_as_exact_as_is_worth_telling(length, words):
+    with translation.override("en"):
+        assert took_words(length) == words
