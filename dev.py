@@ -5,6 +5,7 @@
     python3 dev.py test [pytest args]   the test suite on its own throw-away PostgreSQL
     python3 dev.py check                the whole gate: format, lint, types, contracts, API, tests
     python3 dev.py soak [pytest args]   the fault, load and race runs at their full size
+    python3 dev.py shots                the pictures of docs/screenshots/, of a practice of its own
     python3 dev.py url                  the running embedded database's URL, for psql
     python3 dev.py manage [...]         manage.py in the environment of the running `run`
 
@@ -1154,6 +1155,19 @@ def check(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+# --- shots ----------------------------------------------------------------------------------------
+def shots(_arguments: Sequence[str]) -> int:
+    """A practice of its own, so that what somebody tried in theirs is in no picture."""
+    place = ROOT / "docs" / "screenshots"
+    with workshop() as (crew, python, env):
+        demo = {**env, **demo_environment(env["DATABASE_URL"])}
+        port = free_port(0)
+        fill_database(crew, python, demo)
+        start_services(crew, python, demo, port)
+        command = [python, "-m", "tests.browser.shots", f"http://127.0.0.1:{port}", place]
+        return foreground(crew, "shots", [*command, *DEMO_LOGIN], demo)
+
+
 def suits_front_ends(crew: Crew) -> bool:
     """Linters and the TypeScript compiler read docs/openapi.yaml, in a copy of tests/typescript."""
     try:
@@ -1226,6 +1240,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": test,
     "check": check,
     "soak": soak,
+    "shots": shots,
     "url": url,
     "manage": manage,
 }

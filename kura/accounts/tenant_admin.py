@@ -100,6 +100,13 @@ class TenantAdmin(_ModelAdmin):
         """A hook: how the page of one row is headed."""
         return str(obj)
 
+    def get_action_choices(
+        self, request: HttpRequest, default_choices: Any = None
+    ) -> list[tuple[str, str]]:
+        """The empty choice says what is chosen from, not a row of dashes."""
+        empty = [("", _("With those selected…"))]
+        return super().get_action_choices(request, default_choices or empty)
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
