@@ -44,6 +44,7 @@ from kura.conditions import paths
 MOST_EVENTS: Final = 10_000
 MOST_SECONDS: Final = 5.0
 AT_ONCE: Final = 500  # events between two looks at the clock
+LEAST: Final = 50  # ms for a statement: the end of the transaction is one as well
 _NEW_RULE: Final = uuid.UUID(int=0)
 _SAYS_NOTHING: Final = frozenset({"name", "priority"})  # about whom it meets and what it does
 _Row = TypeVar("_Row")
@@ -110,7 +111,7 @@ class _Patience:
 
     def bound(self) -> None:
         """The next statements may take what is left, and not a moment longer."""
-        left = max(1, int((self.ends - time.monotonic()) * 1000))
+        left = max(LEAST, int((self.ends - time.monotonic()) * 1000))
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [str(left)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from kura.api.errors import Unavailable
 from kura.errors import KuraError
 
 
@@ -253,10 +254,9 @@ class ReadyRuleInstalled(KuraError):
     constraint = "automation_rule_code_once"
 
 
-class BacktestTimeout(KuraError):
+class BacktestTimeout(Unavailable):
     message = _("There was not enough time to try this rule. Choose a shorter period.")
     code = "backtest_timeout"
-    status = 503
 
 
 class RuleSwitchKept(KuraError):

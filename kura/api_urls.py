@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from automation.api.backtests import BacktestView
 from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
 from automation.api.events import EventsView, EventView
 from automation.api.library import InstallView, LibraryView
@@ -96,6 +97,7 @@ V1 = [
     path("events/<uuid:event_id>/trace", TraceView.as_view(), name="api-event-trace"),
     path("rules", RulesView.as_view(), name="api-rules"),
     path("rules/<uuid:rule_id>", RuleView.as_view(), name="api-rule"),
+    path("rules/<uuid:rule_id>/backtest", BacktestView.as_view(), name="api-rule-backtest"),
     path("rules/<uuid:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
     path("rules/dry-run", DryRunView.as_view(), name="api-rules-dry-run"),
     path("rules/install", InstallView.as_view(), name="api-rules-install"),

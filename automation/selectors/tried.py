@@ -19,6 +19,7 @@ from automation.actions.base import Practice
 from automation.judging import TIMEOUT, place_of
 from automation.models.run import RunStatus
 from automation.selectors.event_page import Sight
+from automation.selectors.trace import ConditionTold
 from automation.sentences import action_words
 from automation.tallies import ActionTally, Backtest, Case, Count
 from automation.values import label_of, value_words
@@ -38,10 +39,12 @@ class Bar:
     """One row with a number out of `of`, and `width` in percent. `no_data`: not told by the facts.
 
     `kind`: events, place, part (of all conditions), group (one of several, the `place`th), matched.
+    `pointer`: of the part, into the conditions.
     """
 
     kind: str
     place: int = 0
+    pointer: str = ""
     words: str
     number: int
     of: int
@@ -70,10 +73,13 @@ class ActionLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleLine:
-    """`then`: what the actions would have met, where it was not simply done."""
+    """`then`: what the actions would have met, where it was not simply done. `failed_on`: the
+    condition that says no.
+    """
 
     case: Case
     patient: Patient | None
+    failed_on: ConditionTold | None
     reason: str
     then: str
 
@@ -101,6 +107,10 @@ class Tried:
     refusals: Sequence[Refusal]
     sample: Sequence[SampleLine]
     is_shown_whole: bool
+
+    @property
+    def parts(self) -> list[Bar]:
+        return [bar for bar in self.bars if bar.kind in {"group", "part"}]
 
 
 def tried(found: Backtest, definition: Definition, practice: Practice, sight: Sight) -> Tried:
@@ -137,9 +147,10 @@ def _bars(found: Backtest, definition: Definition, fields: FieldLookup) -> Itera
     if place and tally.place and definition["trigger_event"] != TIMEOUT:
         yield _bar("place", describe(place, fields), tally.place, of)
     kind = "group" if "any" in tree else "part"
-    counted = zip(_parts(tree), tally.groups, strict=False)  # none, where the place never held
-    for number, (part, count) in enumerate(counted, start=1):
-        yield replace(_bar(kind, describe(part, fields), count, of), place=number)
+    for number, (pointer, part) in enumerate(_parts(tree)):
+        count = tally.groups[number] if tally.groups else Count()  # the place never held
+        bar = _bar(kind, describe(part, fields), count, of)
+        yield replace(bar, place=number + 1, pointer=pointer)
     if tree or place:
         yield Bar(kind="matched", words=_altogether(tree), number=_fitting(found), of=of)
 
@@ -154,11 +165,12 @@ def _bar(kind: str, words: str, count: Count, of: int) -> Bar:
     return Bar(kind=kind, words=capfirst(words), number=count.held, of=of, no_data=count.no_data)
 
 
-def _parts(tree: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    if not tree:
-        return ()
-    parts: Sequence[Mapping[str, Any]] = tree.get("any") or tree.get("all") or (tree,)
-    return parts
+def _parts(tree: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The parts of the outermost group with their pointers; a lone condition is its own."""
+    for kind in ("any", "all"):
+        if kind in tree:
+            return [(f"/{kind}/{number}", part) for number, part in enumerate(tree[kind])]
+    return [("", tree)] if tree else []
 
 
 def _altogether(tree: Mapping[str, Any]) -> str:
@@ -213,6 +225,7 @@ def _sample(found: Backtest, fields: FieldLookup) -> list[SampleLine]:
         SampleLine(
             case=case,
             patient=people.get(case.patient_id),
+            failed_on=_condition(case.deciding, fields) if case.deciding else None,
             reason=_against(case, version, capfirst(reason_of(case, fields))),
             then=_then(case),
         )
@@ -244,6 +257,11 @@ _WITHHELD: Final = {
     "told": gettext_lazy("it was announced before"),
     "before": gettext_lazy("in the stage since before the rule counts"),
 }
+
+
+def _condition(leaf: LeafResult, fields: FieldLookup) -> ConditionTold:
+    words = describe_leaf(leaf.leaf, fields(leaf.field))
+    return ConditionTold(**leaf.as_json() | {"note": leaf.note or "", "words": words})
 
 
 def _unmet(leaf: LeafResult, fields: FieldLookup) -> str:

@@ -47,6 +47,7 @@ JUDGED: Final = [
     "put_rules_rule_id",
     "patch_rules_rule_id",
     "post_rules_dry_run",
+    "post_rules_rule_id_backtest",
     "post_rules_rule_id_publish",
     "post_journey_templates",
     "patch_journey_templates_journey_key",
@@ -131,7 +132,11 @@ def configured(port: int, practice, known: dict[str, list[str]]) -> Schemathesis
                     "checks": {"negative_data_rejection": {"enabled": False}},
                 },
                 {  # an archived rule stays readable
-                    "include-operation-id": ["get_rules_rule_id", "patch_rules_rule_id"],
+                    "include-operation-id": [
+                        "get_rules_rule_id",
+                        "patch_rules_rule_id",
+                        "post_rules_rule_id_backtest",
+                    ],
                     "checks": {"use_after_free": {"enabled": False}},
                 },
                 {  # as somebody else: the token of all other calls shall live

@@ -55,6 +55,7 @@ TABLE = {
     ("api-rule", "PATCH"): row(401, 403, 403, 200, 200, 403, 404, 403),
     ("api-rule", "DELETE"): row(401, 403, 403, 204, 204, 403, 404, 403),
     ("api-rule-publish", "POST"): row(401, 403, 403, 409, 409, 403, 404, 403),
+    ("api-rule-backtest", "POST"): row(401, 403, 403, 400, 400, 403, 404, 403),
     ("api-rules-dry-run", "POST"): row(401, 403, 403, 400, 400, 403, 400, 403),
     ("api-rules-install", "POST"): row(401, 403, 403, 422, 422, 403, 200, 403),
     ("api-rules-library", "GET"): row(401, 200, 200, 200, 200, 403, 200, 403),
@@ -117,7 +118,7 @@ def arguments(route: str, practice: Practice) -> dict[str, Any]:
     patient, journey = {"patient_id": practice.patient.pk}, {"journey_key": "intake"}
     if route.startswith("api-event-"):
         return {"event_id": practice.event.pk}
-    if route in ("api-rule", "api-rule-publish"):
+    if route in ("api-rule", "api-rule-backtest", "api-rule-publish"):
         return {"rule_id": practice.rule.pk}
     return {
         "api-patient": patient,
