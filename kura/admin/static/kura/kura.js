@@ -54,7 +54,11 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   unsent(tried(event), false);
   busy(event.detail.target, true);
 });
-document.addEventListener("htmx:afterRequest", (event) => tried(event) && busy(event.detail.target, false));
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!tried(event)) return;
+  busy(event.detail.target, false);
+  if (document.activeElement === document.body) tried(event).querySelector("button").focus();
+});
 document.addEventListener("htmx:sendError", (event) => tried(event) && unsent(tried(event), true));
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
