@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from automation.models import AutomationRule
 from automation.selectors.stale import stale_visits
-from bench import api, database, serving, stale, verification
+from bench import api, backtests, database, serving, stale, verification
 from bench.figures import Target, compared, single, table
 from bench.practice import Practice, blueprint, open_practice
 from journeys.models import JourneyLog
@@ -125,3 +125,16 @@ def test_the_monitors_own_plan_reads_the_enrollments_and_never_the_log(organizat
 
     with tenancy.every_organization():
         assert stale_visits(now=timezone.now(), limit=10).stale == 50
+
+
+def test_what_is_loaded_for_a_dry_run_is_judged_by_both_versions(organization):
+    create_template(organization=organization, blueprint=blueprint())
+    practice = Practice(organization, a_user(organization))
+    patients = [PatientFactory(organization=organization).pk for _ in range(40)]
+
+    backtests.load(practice, patients)
+
+    found = backtests.try_both(practice)
+    assert (found.events, found.undecided) == (40, 0)
+    assert found.effects.would_move == found.matched > 0
+    assert found.difference.removed > 0

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, event, given, note, settings
@@ -173,6 +174,8 @@ def tried(organization: Any, rule: AutomationRule) -> Any:
 def is_publishable(organization: Any, rule: AutomationRule) -> bool:
     return not problems_of(rule.definition, Practice(organization=organization))
 
+
+pytestmark = pytest.mark.soak
 
 RANDOM = settings(
     max_examples=sized(reduced=25, full=600),

@@ -15,12 +15,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from bench import api, bulk, events, stale, standing, transitions, verification
+from bench import api, backtests, bulk, events, stale, standing, transitions, verification
 from bench.database import throw_away_database
 from bench.figures import Figure, as_data, table
 from bench.practice import Practice, open_practice
 
-PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor", "api")
+PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor", "dry-run", "api")
 
 
 class Command(BaseCommand):
@@ -61,6 +61,7 @@ def _measured(
         "events": partial(events.measure, practice),
         "standing": partial(standing.measure, practice),
         "monitor": partial(stale.measure, enrollments=sizes["enrollments"]),
+        "dry-run": partial(backtests.measure, practice),
         "verify": partial(verification.measure, practice, rows=sizes["rows"]),
         "api": partial(api.measure, practice),
     }
