@@ -6,12 +6,14 @@ does not have is then refused when the rule is saved, and shown by its name when
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from automation.actions.base import Practice
-from automation.fields import rule_fields
+from automation.fields import EVENT_FIELDS, rule_fields
+from journeys.event_types import EVENT_TYPES, event_type
+from journeys.fields import FIXED_FIELDS
 from journeys.selectors.definitions import Definition
 from kura.conditions import Field, FieldLookup, Labels
 
@@ -20,6 +22,7 @@ _JOURNEY_KEYS: Final = frozenset({"event.journey_key", "journey.key"})
 _STAGES: Final = frozenset(
     {"journey.stage", "event.payload.to_stage", "event.payload.from_stage", "event.payload.stage"}
 )
+_UNITS: Final = {"hours_in_stage": "hours", "amount_cents": "cents"}  # by the end of a path
 _KURAS_OWN: Final = "JOURNEY_"  # events of these types speak of stages; others may mean anything
 
 
@@ -40,6 +43,28 @@ def practice_fields(trigger_event: str, journey_key: str, practice: Practice) ->
         return field
 
     return field_at
+
+
+def common_paths(practice: Practice) -> Iterator[str]:
+    """What a rule of any trigger may ask about."""
+    yield from EVENT_FIELDS
+    yield from FIXED_FIELDS
+    yield from (f"journeys.{key}" for key in practice.journeys)
+    for kind in EVENT_TYPES.values():
+        yield f"events.{kind.name}.count"
+        yield from (f"events.{kind.name}.last.{name}" for name in kind.payload)
+
+
+def payload_paths(trigger_event: str) -> list[str]:
+    """What only the rules of this trigger may ask about; of an event of one's own, nothing is
+    known beforehand.
+    """
+    return [f"event.payload.{name}" for name in event_type(trigger_event).payload]
+
+
+def unit_of(path: str) -> str | None:
+    """hours, cents."""
+    return _UNITS.get(path.rpartition(".")[2])
 
 
 def _speaks_of_stages(path: str, trigger_event: str) -> bool:

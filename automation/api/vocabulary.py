@@ -17,12 +17,10 @@ from rest_framework.response import Response
 from automation.actions import ACTIONS
 from automation.actions.base import Practice
 from automation.definition import MOST_ACTIONS, SCHEMA
-from automation.fields import EVENT_FIELDS
 from automation.placeholders import PLACEHOLDERS
 from automation.values import in_language
-from automation.vocabulary import practice_fields
+from automation.vocabulary import common_paths, payload_paths, practice_fields, unit_of
 from journeys.event_types import EVENT_TYPES, AssertedBy, EventType
-from journeys.fields import FIXED_FIELDS
 from journeys.models.template import KEY_PATTERN
 from kura.api.scopes import JOURNEYS_READ
 from kura.api.serializers import Query
@@ -31,7 +29,6 @@ from kura.api.views import ApiView
 from kura.conditions import OPERATORS, Field, Labels
 from kura.conditions.parsing import MAX_DEPTH, MAX_LEAVES
 
-_UNITS: Final = {"hours_in_stage": "hours", "amount_cents": "cents"}  # by the end of a path
 _ANY: Final = "CUSTOM.x"  # a trigger whose payload nobody knows
 
 
@@ -153,7 +150,7 @@ def vocabulary(practice: Practice, journey_key: str) -> dict[str, Any]:
         "rule_schema": SCHEMA,
         "limits": {"depth": MAX_DEPTH, "conditions": MAX_LEAVES, "actions": MOST_ACTIONS},
         "event_types": [_event_type(one, journey_key, practice) for one in EVENT_TYPES.values()],
-        "fields": list(_fields(_ANY, _paths(practice), journey_key, practice)),
+        "fields": list(_fields(_ANY, common_paths(practice), journey_key, practice)),
         "operators": list(_operators()),
         "actions": [
             {"type": one.name, "label": in_language(one.labels), "schema": one.schema}
@@ -168,24 +165,14 @@ def vocabulary(practice: Practice, journey_key: str) -> dict[str, Any]:
 
 
 def _event_type(kind: EventType, journey_key: str, practice: Practice) -> dict[str, Any]:
-    paths = [f"event.payload.{name}" for name in kind.payload]
     return {
         "name": kind.name,
         "label": in_language(kind.labels),
         "per_journey": kind.per_journey,
         "asserted_by": kind.asserted_by.value,
         "schema": kind.as_schema(),
-        "fields": list(_fields(kind.name, paths, journey_key, practice)),
+        "fields": list(_fields(kind.name, payload_paths(kind.name), journey_key, practice)),
     }
-
-
-def _paths(practice: Practice) -> Iterator[str]:
-    yield from EVENT_FIELDS
-    yield from FIXED_FIELDS
-    yield from (f"journeys.{key}" for key in practice.journeys)
-    for kind in EVENT_TYPES.values():
-        yield f"events.{kind.name}.count"
-        yield from (f"events.{kind.name}.last.{name}" for name in kind.payload)
 
 
 def _fields(
@@ -203,7 +190,7 @@ def _field(field: Field) -> dict[str, Any]:
         "path": field.path,
         "label": in_language(field.labels),
         "type": field.type,
-        "unit": _UNITS.get(field.path.rpartition(".")[2]),
+        "unit": unit_of(field.path),
         "choices": None if field.choices is None else _named(field.choices),
     }
 
