@@ -13,10 +13,12 @@
     monitor.py     the stale journey monitor: its last check, and who is stuck now
     rules.py       the rules in words, their versions and their runs, to read
     rule_pages.py  what the pages that change a rule share
+    rule_form/     a rule as rows of a form, and back
+    rule_editor.py the page that builds and edits a rule, and keeps its draft
+    rule_publishing.py  what a rule would do from now on, and its next version
+    rule_acts.py   the pages that discard a draft, copy a rule and archive it
     switching.py   the pages that switch a rule on and off
     for_whom.py    for whom a time-out begins, with the numbers of people
-    timeouts.py    the pages that edit a time-out and make a new one
-    timeout_forms.py  their forms
     tasks.py       what people must do, and the page that says it is done
 
 Registered in `kura/admin/site.py`, once.

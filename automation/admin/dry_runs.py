@@ -33,6 +33,7 @@ from automation.models.rule import AutomationRule
 from automation.problems import Problem
 from automation.selectors.tried import Tried, tried
 from automation.sentences import words_of_rule
+from automation.services.rules import UNPUBLISHED
 from automation.validation import problems_of
 from kura.accounts.models import Organization
 from kura.accounts.tenant_admin import editor_of
@@ -186,7 +187,7 @@ def dry_run_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> H
         request,
         practice=practice,
         definition=definition,
-        published=rule,
+        published=rule if rule.version != UNPUBLISHED else None,
         days=days_asked(request),
         hidden={"version": version},
     )
@@ -196,7 +197,7 @@ def dry_run_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> H
         "rule_url": reverse("admin:automation_automationrule_change", args=[rule.pk]),
         "words": None if card.problems else words_of_rule(definition, practice),
         "version": version,
-        "has_draft": rule.draft is not None,
+        "has_draft": rule.draft is not None and rule.version != UNPUBLISHED,
         "card": card,
     }
     return render(request, "kura/dry_run.html", {**site.each_context(request), **context})

@@ -32,6 +32,7 @@ from automation.sentences import (
     readable_condition,
     words_of_rule,
 )
+from automation.services.rules import UNPUBLISHED
 from automation.validation import problems_of
 from automation.vocabulary import practice_fields
 from automation.wording import error_words
@@ -95,6 +96,7 @@ def rule_page(rule: AutomationRule, reader: User, now: datetime) -> dict[str, An
         "ways": list(_ways(rule, reader)),
         "counts_for": counts_for(rule.visits_from) if is_timeout(rule) else "",
         "words": words,
+        "is_published": rule.version != UNPUBLISHED,
         "nodes": rule_nodes(rule.definition, practice, note=_asked_words(lately)),
         "ran_lately": _ran_words(lately),
         "draft": _draft(rule, words, practice),
@@ -112,12 +114,14 @@ def _ways(rule: AutomationRule, reader: User) -> Iterator[Way]:
     yield Way(_("Dry run"), _url("dryrun", rule) + "?days=30")
     if rule.archived_at is not None or not reader.has_perm(CHANGE):
         return
-    if is_timeout(rule):
-        yield Way(_("Edit the time limit…"), _url("timeout", rule), is_main=True)
+    label = _("Edit") if rule.draft is None else _("Go on with the draft")
+    yield Way(label, _url("edit", rule), is_main=True)
     if rule.is_active:
         yield Way(_("Switch off…"), _url("off", rule))
-    else:
+    elif rule.version != UNPUBLISHED:
         yield Way(_("Switch on…"), _url("on", rule))
+    yield Way(_("Copy…"), _url("copy", rule))
+    yield Way(_("Archive…"), _url("archive", rule))
 
 
 def _url(verb: str, rule: AutomationRule) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -18,10 +19,11 @@ from django.utils.translation import gettext_lazy as _
 from automation.admin import badges
 from automation.admin.dry_runs import dry_run_page
 from automation.admin.links import two_lines
+from automation.admin.rule_acts import ACTS, act_page
+from automation.admin.rule_editor import edit_page, new_page
 from automation.admin.rule_page import LATELY, rule_page
 from automation.admin.rule_pages import ADD
 from automation.admin.switching import OFF, ON, switch_page
-from automation.admin.timeouts import edit_page, new_page
 from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun, RunStatus
 from journeys.admin import badges as journey_badges
@@ -54,23 +56,20 @@ class RuleAdmin(ReadOnlyAdmin):
     change_form_template = "kura/rule.html"
 
     def get_urls(self) -> list[URLPattern]:
-        site, wrap = self.admin_site, self.admin_site.admin_view
-        own = [
-            path(
-                f"<uuid:rule_id>/{kind}/",
-                wrap(partial(switch_page, site, kind)),
-                name=f"automation_automationrule_{kind}",
-            )
-            for kind in (ON, OFF)
-        ]
-        tried = wrap(partial(dry_run_page, site))
-        own.append(path("<uuid:rule_id>/dry-run/", tried, name="automation_automationrule_dryrun"))
-        edit, new = wrap(partial(edit_page, site)), wrap(partial(new_page, site))
-        own += [
-            path("<uuid:rule_id>/timeout/", edit, name="automation_automationrule_timeout"),
-            path("new-timeout/", new, name="automation_automationrule_newtimeout"),
-        ]
+        pages: dict[str, Callable[..., HttpResponse]] = {
+            **{kind: partial(switch_page, self.admin_site, kind) for kind in (ON, OFF)},
+            **{kind: partial(act_page, self.admin_site, kind) for kind in ACTS},
+            "edit": partial(edit_page, self.admin_site),
+        }
+        own = [self._path(f"<uuid:rule_id>/{kind}/", kind, page) for kind, page in pages.items()]
+        tried = partial(dry_run_page, self.admin_site)
+        own.append(self._path("<uuid:rule_id>/dry-run/", "dryrun", tried))
+        own.append(self._path("new/", "new", partial(new_page, self.admin_site)))
         return own + super().get_urls()
+
+    def _path(self, route: str, kind: str, page: Callable[..., HttpResponse]) -> URLPattern:
+        view = self.admin_site.admin_view(page)
+        return path(route, view, name=f"automation_automationrule_{kind}")
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

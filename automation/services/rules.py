@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from automation import errors
 from automation.actions.base import Practice
@@ -30,6 +31,8 @@ from kura.accounts.models import Organization, User
 from kura.errors import database_refusals
 
 Definition = Mapping[str, Any]
+UNPUBLISHED: Final = 0  # the version of a rule that has a draft and nothing else
+MOST_NAME: Final = 200  # characters
 _HOLD: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -67,6 +70,29 @@ def create_rule(
 
 
 @transaction.atomic
+def create_draft(*, organization: Organization, definition: Definition) -> AutomationRule:
+    """A rule that says nothing yet: version 0, switched off, with its first draft.
+
+    InvalidRule only for what cannot be kept at all, as in `save_draft`. Published, it is version
+    1. Needs the organization's tenant scope. Locks the organization's rules.
+    """
+    if not tenancy.in_scope(organization.pk):
+        raise errors.RuleNotFound
+    hold_rules(organization.pk)
+    _require_keepable(definition)
+    name = definition.get("name")
+    rule = AutomationRule(
+        organization=organization,
+        name=_working_name(name if isinstance(name, str) else ""),
+        is_active=False,
+        version=UNPUBLISHED,
+        draft=dict(definition),
+    )
+    rule.save(force_insert=True)
+    return rule
+
+
+@transaction.atomic
 def save_draft(
     *, rule_id: uuid.UUID, definition: Definition, seen_at: datetime | None = None
 ) -> AutomationRule:
@@ -78,11 +104,11 @@ def save_draft(
     """
     rule = _held(rule_id)
     _require_seen(rule, seen_at)
-    unkept = unkeepable(definition)
-    if unkept:
-        raise errors.InvalidRule(problems=unkept, problem_words=words_of(unkept))
+    _require_keepable(definition)
     rule.draft = None if _says_nothing_new(rule, definition) else dict(definition)
-    rule.save(update_fields=["draft", "updated_at"])
+    if rule.version == UNPUBLISHED and isinstance(definition.get("name"), str):
+        rule.name = _working_name(definition["name"])
+    rule.save(update_fields=["name", "draft", "updated_at"])
     return rule
 
 
@@ -206,6 +232,17 @@ def _held(rule_id: uuid.UUID) -> AutomationRule:
 def _require_seen(rule: AutomationRule, seen_at: datetime | None) -> None:
     if seen_at is not None and seen_at != rule.updated_at:
         raise errors.RuleChanged(current_version=rule.version)
+
+
+def _require_keepable(definition: Definition) -> None:
+    unkept = unkeepable(definition)
+    if unkept:
+        raise errors.InvalidRule(problems=unkept, problem_words=words_of(unkept))
+
+
+def _working_name(name: str) -> str:
+    """What lists call a rule that was never published."""
+    return name.strip()[:MOST_NAME] or _("Rule without a name")
 
 
 def _says_nothing_new(rule: AutomationRule, definition: Definition) -> bool:

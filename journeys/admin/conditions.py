@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from journeys.event_types import EVENT_TYPES, AssertedBy
 from journeys.fields import guard_field
-from kura.conditions import Group, InvalidCondition, Node, describe_leaf, parse
+from kura.conditions import FieldLookup, Group, InvalidCondition, Node, describe_leaf, parse
 
 FREE: Final = ""
 OWN: Final = "own"
@@ -63,16 +63,18 @@ def choices(*, with_own: bool) -> list[tuple[str, str]]:
     return [(FREE, _("none")), *known, *own]
 
 
-def branch_of(guard: Mapping[str, Any]) -> Branch | None:
-    """The whole tree in words; None for the guard that always holds."""
+def branch_of(tree: object, fields: FieldLookup = guard_field) -> Branch | None:
+    """The whole tree in words; None for the one that always holds. `fields`: a guard's, or those
+    of a rule.
+    """
     try:
-        node = parse(guard)
+        node = parse(tree)
     except InvalidCondition as unreadable:
         return Branch(words=str(unreadable))
-    return None if node is None else _branch(node)
+    return None if node is None else _branch(node, fields)
 
 
-def _branch(node: Node) -> Branch:
+def _branch(node: Node, fields: FieldLookup) -> Branch:
     if isinstance(node, Group):
-        return Branch(kind=node.kind, parts=[_branch(part) for part in node.parts])
-    return Branch(words=describe_leaf(node, guard_field(node.field)))
+        return Branch(kind=node.kind, parts=[_branch(part, fields) for part in node.parts])
+    return Branch(words=describe_leaf(node, fields(node.field)))

@@ -84,8 +84,11 @@ TABLE = {
     "automation_automationrule_on": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_off": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_dryrun": (LOGIN, OK, OK, OK, GONE),
-    "automation_automationrule_timeout": (LOGIN, NO, NO, OK, GONE),
-    "automation_automationrule_newtimeout": (LOGIN, NO, NO, OK, OK),
+    "automation_automationrule_edit": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_new": (LOGIN, NO, NO, OK, OK),
+    "automation_automationrule_discard": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_copy": (LOGIN, NO, NO, OK, GONE),
+    "automation_automationrule_archive": (LOGIN, NO, NO, OK, GONE),
     "automation_monitor": (LOGIN, OK, OK, OK, OK),
     "journeys_whole": (LOGIN, OK, OK, OK, OK),
     "journeys_journeytemplate_changelist": (LOGIN, OK, OK, OK, OK),
@@ -202,7 +205,10 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "automation_automationrule_on": {"rule_id": practice.automated.asleep.pk},
         "automation_automationrule_off": {"rule_id": practice.automated.timeout.pk},
         "automation_automationrule_dryrun": {"rule_id": practice.automated.rule.pk},
-        "automation_automationrule_timeout": {"rule_id": practice.automated.timeout.pk},
+        **{
+            f"automation_automationrule_{verb}": {"rule_id": practice.automated.rule.pk}
+            for verb in ("edit", "discard", "copy", "archive")
+        },
         "view_on_site": {"content_type_id": 1, "object_id": practice.patient.pk},
     }
     if name in special:

@@ -1,4 +1,4 @@
-"""A time-out is edited and made on pages: problems beside their fields, nothing lost, no script."""
+"""A time-out in the editor: its clock in words, and for whom it counts before it is published."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from automation import monitor
-from automation.admin.timeout_forms import days_words
-from automation.models import AutomationRule, RuleVersion
+from automation.admin.rule_form.hours import days_words
+from automation.models import AutomationRule
 from automation.selectors.stale import stale_visits
-from automation.services.rules import archive, publish, save_draft
-from journeys.models.template import JourneyStage
+from automation.services.rules import publish
 from kura import tenancy
 from tests.admin import people
-from tests.admin.automated import LOOK, REMIND, WAIT, rule
+from tests.admin.automated import LOOK, WAIT, rule
 from tests.admin.conftest import logged_in
-from tests.admin.test_pages import queries
+from tests.admin.rule_forms import NEW, Editor, again, edit_url, page_of
 
-NEW = "admin:automation_automationrule_newtimeout"
-SUBJECT = "action-0-subject-"
-BODY = "action-0-body-"
+NEW_LIMIT = "?kind=timeout"
 
 
 @pytest.fixture
@@ -39,75 +36,43 @@ def client(manager) -> Client:
     return logged_in(manager)
 
 
-def url(one: AutomationRule) -> str:
-    return reverse("admin:automation_automationrule_timeout", args=[one.pk])
+def editor_of(client: Client, one: AutomationRule) -> Editor:
+    return Editor(client, edit_url(one))
 
 
-def page_of(one: AutomationRule) -> str:
-    return reverse("admin:automation_automationrule_change", args=[one.pk])
+def saved(client: Client, one: AutomationRule, **typed: str) -> Editor:
+    """Asked and answered with what the page proposes."""
+    editor = editor_of(client, one)
+    editor.press("publish", **typed)
+    editor.press("publish")
+    return editor
 
 
-def again(one: AutomationRule) -> AutomationRule:
-    with tenancy.every_organization():
-        return AutomationRule.objects.get(pk=one.pk)
+# --- the clock ----------------------------------------------------------------------------------
 
 
-def as_shown(client: Client, address: str) -> dict[str, str]:
-    """What a browser would send if nothing was typed."""
-    context = client.get(address).context
-    fields = {field.html_name: field.value() for field in context["form"]}
-    shown = {name: "" if value is None else str(value) for name, value in fields.items()}
-    return shown | ({"seen": context["seen"]} if "seen" in context else {})
-
-
-def save(client: Client, one: AutomationRule, **typed: str):
-    return client.post(url(one), as_shown(client, url(one)) | typed)
-
-
-def errors_of(answer) -> dict[str, list[str]]:
-    return {name: list(words) for name, words in answer.context["form"].errors.items()}
-
-
-# --- editing --------------------------------------------------------------------------------------
-
-
-def test_hours_and_texts_become_the_next_version_and_the_rest_stays(client, ours, manager):
+def test_hours_and_texts_become_the_next_version_and_the_rest_stays(client, ours):
     timeout = ours.automated.timeout
 
-    texts = {f"{SUBJECT}es": "Hola", f"{BODY}en": "One\r\nTwo\r\n"}
-    clock = {"max_hours": "36,5", "repeat_hours": "24", "max_repeats": "3"}
-
-    answer = save(client, timeout, name="Pago", **clock, **texts)
+    saved(client, timeout, name="Pago", max_hours="96,5", repeat_hours="24", max_repeats="3",
+          a__0__body__en="One\r\nTwo\r\n")  # fmt: skip
 
     changed = again(timeout)
-    assert answer["Location"] == page_of(timeout)
     assert (changed.version, changed.name) == (2, "Pago")
-    assert (changed.max_hours, changed.repeat_hours) == (Decimal("36.5"), Decimal(24))
+    assert (changed.max_hours, changed.repeat_hours) == (Decimal("96.5"), Decimal(24))
     assert changed.max_repeats == 3
-    params = changed.actions[0]["params"]
-    assert params["subject"] == {"es": "Hola", "en": "Your place in {journey.name}"}
-    assert params["body"] == {"es": "Hola, {patient.first_name}", "en": "One\nTwo\n"}
-    assert params["audience"] == "patient"
+    assert changed.actions[0]["params"]["body"] == {
+        "es": "Hola, {patient.first_name}", "en": "One\nTwo\n",
+    }  # fmt: skip
     assert (changed.stage, changed.visits_from) == (timeout.stage, timeout.visits_from)
-    with tenancy.scope(ours.organization):
-        assert RuleVersion.objects.get(rule=timeout, version=2).published_by == manager
-
-
-def test_what_says_nothing_new_is_no_new_version(client, ours):
-    answer = save(client, ours.automated.timeout)
-
-    assert answer["Location"] == page_of(ours.automated.timeout)
-    assert again(ours.automated.timeout).version == 1
-    assert "version 1 says the same already" in client.get(answer["Location"]).content.decode()
 
 
 def test_one_text_for_both_languages_stays_one_until_they_differ(client, ours):
     one = rule(ours.organization, "texto", "JOURNEY_STAGE_TIMEOUT", LOOK, **WAIT)
-    fields = ("action-0-text-es", "action-0-text-en")
 
-    save(client, one, **dict.fromkeys(fields, "Mira"))
+    saved(client, one, a__0__text__es="Mira", a__0__text__en="Mira")
     same = again(one).actions[0]["params"]["text"]
-    save(client, one, **{fields[1]: "Look"})
+    saved(client, one, a__0__text__en="Look")
 
     assert same == "Mira"
     assert again(one).actions[0]["params"]["text"] == {"es": "Mira", "en": "Look"}
@@ -116,108 +81,52 @@ def test_one_text_for_both_languages_stays_one_until_they_differ(client, ours):
 @pytest.mark.parametrize(
     ("field", "typed", "words"),
     [
-        ("name", "", "This field is required"),
         ("max_hours", "", "This field is required"),
         ("max_hours", "soon", "Give hours greater than 0"),
         ("max_hours", "-1", "Give hours greater than 0"),
-        ("max_hours", "1.000", "Write a thousand as 1000"),
+        ("max_hours", "1,000", "Write a thousand as 1000"),
         ("max_hours", "1000000", "Give hours greater than 0"),
         ("repeat_hours", "0,5", "repeat after 1 hour or more"),
-        ("max_repeats", "many", "Enter a whole number"),
+        ("max_repeats", "many", "of the wrong kind"),
         ("max_repeats", "0", "must be at least 1"),
-        (f"{SUBJECT}es", "", "This field is required"),
-        (f"{SUBJECT}en", "{stage.name}", "may not stand in a subject"),
-        (f"{BODY}es", "Hola {nobody}", "is no placeholder"),
-        (f"{BODY}en", "   ", "Write what it shall say"),
-        (f"{BODY}es", "x" * 10_001, "at most 10000 characters"),
-        (f"{BODY}en", "a\x00b", "Null characters are not allowed"),
+        ("stage", "", "This field is required"),
+        ("journey", "", "This field is required"),
+        ("a__0__subject__es", "", "This field is required"),
+        ("a__0__subject__en", "{stage.name}", "may not stand in a subject"),
+        ("a__0__body__es", "Hola {nobody}", "is no placeholder"),
+        ("a__0__body__en", "   ", "This field is required"),
+        ("a__0__body__es", "x" * 10_001, "at most 10000 characters"),
     ],
 )
 def test_each_problem_stands_beside_its_field_and_nothing_typed_is_lost(
     client, ours, field, typed, words
 ):
-    typed_before = {f"{SUBJECT}es": "Otro", "repeat_hours": "24"}
+    editor = editor_of(client, ours.automated.timeout)
 
-    answer = save(client, ours.automated.timeout, **typed_before | {field: typed})
+    editor.press("publish", **{"a__0__subject__en": "Other", "repeat_hours": "24", field: typed})
 
-    assert list(errors_of(answer)) == [field]
-    assert words in answer.content.decode()
-    assert f'id="id_{field}_error"' in answer.content.decode()
-    assert answer.context["form"][field].value() == typed
+    name = field.replace("__", "-")
+    assert words in editor.errors[name][0]
+    assert f'id="id_{name}_error"' in editor.html
+    assert editor.form[name].value() == typed
     assert again(ours.automated.timeout).version == 1
 
 
 def test_a_number_of_times_without_hours_between_them_is_asked_for_them(client, ours):
-    answer = save(client, ours.automated.timeout, max_repeats="3")
+    editor = editor_of(client, ours.automated.timeout)
 
-    assert list(errors_of(answer)) == ["repeat_hours"]
-    assert "Say after how many hours" in answer.content.decode()
+    editor.press("publish", max_repeats="3")
 
-
-def test_all_problems_are_told_at_once(client, ours):
-    answer = save(client, ours.automated.timeout, name="", max_hours="x", **{f"{BODY}es": "{"})
-
-    assert set(errors_of(answer)) == {"name", "max_hours", f"{BODY}es"}
-
-
-def test_what_is_wrong_elsewhere_stands_above_the_form(client, ours):
-    with tenancy.scope(ours.organization):
-        stage = JourneyStage.objects.get(template=ours.template, code="AWAITING_PAYMENT")
-    orphan = rule(ours.organization, "sin etapa", "JOURNEY_STAGE_TIMEOUT", LOOK,
-                  **WAIT | {"stage": f"{stage.code}_OLD"})  # fmt: skip
-
-    answer = save(client, orphan, max_hours="24")
-
-    assert list(errors_of(answer)) == ["__all__"]
-    assert "is no stage of" in errors_of(answer)["__all__"][0]
-
-
-def test_of_two_people_the_second_is_told_and_keeps_the_text(client, ours):
-    timeout = ours.automated.timeout
-    fields = as_shown(client, url(timeout)) | {f"{BODY}es": "Lo que yo escribí"}
-    with tenancy.scope(ours.organization):
-        said = timeout.definition | {"name": "Otra"}
-        publish(rule_id=timeout.pk, user=ours.manager, expected_version=1, definition=said)
-
-    answer = client.post(url(timeout), fields)
-
-    assert answer.status_code == 409
-    assert "Lo que yo escribí" in answer.content.decode()
-    assert (again(timeout).version, again(timeout).name) == (2, "Otra")
-
-
-def test_the_same_click_twice_publishes_one_version(client, ours):
-    fields = as_shown(client, url(ours.automated.timeout)) | {"max_hours": "24"}
-
-    answers = [client.post(url(ours.automated.timeout), fields) for _ in range(2)]
-
-    assert [answer["Location"] for answer in answers] == [page_of(ours.automated.timeout)] * 2
-    assert again(ours.automated.timeout).version == 2
-
-
-def test_a_draft_is_named_before_it_is_discarded(client, ours):
-    timeout = ours.automated.timeout
-    with tenancy.scope(ours.organization):
-        save_draft(rule_id=timeout.pk, definition=timeout.definition | {"name": "Borrador"})
-
-    assert "the draft is discarded" in client.get(url(timeout)).content.decode()
-
-
-def test_other_rules_and_archived_ones_are_not_edited_here(client, ours):
-    with tenancy.scope(ours.organization):
-        archive(rule_id=ours.automated.asleep.pk, user=ours.manager)
-
-    assert client.get(url(ours.automated.rule)).status_code == 404
-    assert client.get(url(ours.automated.asleep)).status_code == 409
-    assert url(ours.automated.rule) not in client.get(page_of(ours.automated.rule)).content.decode()
+    assert list(editor.errors) == ["repeat_hours"]
 
 
 def test_hours_are_said_in_days_and_placeholders_are_listed(client, ours):
-    words = client.get(url(ours.automated.timeout)).content.decode()
+    words = editor_of(client, ours.automated.timeout).html
 
     assert "48 h (2 days)" in words
     assert "{patient.first_name}" in words
-    assert "not in a subject" in words
+    assert "put:0:body-es:stage.name" in words
+    assert "put:0:subject-es:stage.name" not in words
 
 
 @pytest.mark.parametrize(
@@ -236,29 +145,15 @@ def test_hours_in_words(hours, words):
         assert days_words(hours) == words
 
 
-@pytest.mark.parametrize("role", ["viewer", "therapist"])
-def test_who_may_not_change_rules_gets_neither_buttons_nor_pages(ours, role):
-    client = logged_in(getattr(ours, role))
-    listed = client.get(reverse("admin:automation_automationrule_changelist")).content.decode()
+def test_only_stages_in_which_somebody_waits_are_offered(client, ours, theirs):
+    editor = editor_of(client, ours.automated.timeout)
 
-    answers = [client.post(url(ours.automated.timeout), {}), client.post(reverse(NEW), {})]
+    codes = [value for value, _label in editor.form.fields["stage"].widget.choices]
 
-    assert [answer.status_code for answer in answers] == [403, 403]
-    assert reverse(NEW) not in listed
-    assert (
-        url(ours.automated.timeout)
-        not in client.get(page_of(ours.automated.timeout)).content.decode()
-    )
+    assert codes == ["", "AWAITING_SCREENING", "AWAITING_PAYMENT", "CONFIRMED", "BLOCKED"]
 
 
-def test_another_practices_manager_edits_nothing(ours, theirs):
-    answer = logged_in(theirs.manager).post(url(ours.automated.timeout), {"name": "x"})
-
-    assert answer.status_code == 404
-    assert again(ours.automated.timeout).version == 1
-
-
-# --- new hours that would announce people at once -------------------------------------------------
+# --- new hours that would announce people at once -----------------------------------------------
 
 
 @pytest.fixture
@@ -282,29 +177,25 @@ def due(one: AutomationRule) -> int:
         return stale_visits(now=timezone.now(), limit=9, rule_id=one.pk).due
 
 
-def shorter(client: Client, one: AutomationRule, **typed: str):
-    """Answers the question, with what its page carries."""
-    asked = save(client, one, max_hours="12", **{f"{BODY}es": 'Uno\r\n"Dos"'})
-    hidden = {field.html_name: field.value() for field in asked.context["kept"]}
-    return client.post(url(one), hidden | {"seen": asked.context["seen"], "asked": "1"} | typed)
-
-
 @pytest.mark.usefixtures("waiting")
 def test_fewer_hours_first_say_how_many_people_the_next_check_announces(client, ours):
-    asked = save(client, ours.automated.timeout, max_hours="12")
+    editor = editor_of(client, ours.automated.timeout)
 
-    words = asked.content.decode()
-    assert asked.status_code == 200
-    assert "With the new hours 3 more people are past a limit" in words
-    assert "4 people are in the stage now" in words
-    assert not any(choice.checked for choice in asked.context["choices"])
+    editor.press("publish", max_hours="12")
+
+    assert "With the new hours 3 more people are past a limit" in editor.html
+    assert "4 people are in the stage now" in editor.html
+    assert not any(choice.checked for choice in editor.answer.context["choices"])
     assert again(ours.automated.timeout).version == 1
 
 
 @pytest.mark.parametrize(("chosen", "announced"), [("new", 0), ("waiting", 3)])
 @pytest.mark.usefixtures("waiting")
 def test_the_answer_decides_whom_the_next_check_announces(client, ours, chosen, announced):
-    answer = shorter(client, ours.automated.timeout, for_whom=chosen)
+    editor = editor_of(client, ours.automated.timeout)
+    editor.press("publish", max_hours="12", a__0__body__es='Uno\r\n"Dos"')
+
+    answer = editor.press("publish", for_whom=chosen)
 
     changed = again(ours.automated.timeout)
     assert answer["Location"] == page_of(changed)
@@ -320,28 +211,21 @@ def test_also_those_waiting_means_those_for_whom_it_counted(client, ours):
     with tenancy.scope(ours.organization):
         AutomationRule.objects.filter(pk=ours.automated.timeout.pk).update(visits_from=since)
 
-    answer = save(client, ours.automated.timeout, max_hours="12")
+    saved(client, ours.automated.timeout, max_hours="12")
 
-    assert answer["Location"] == page_of(ours.automated.timeout)
     assert again(ours.automated.timeout).visits_from == since
 
 
 @pytest.mark.parametrize("typed", [{}, {"for_whom": "all"}])
 @pytest.mark.usefixtures("waiting")
 def test_without_an_answer_nothing_is_published_and_one_is_asked_for(client, ours, typed):
-    answer = shorter(client, ours.automated.timeout, **typed)
+    editor = editor_of(client, ours.automated.timeout)
+    editor.press("publish", max_hours="12")
 
-    assert list(errors_of(answer)) == ["for_whom"]
-    assert 'aria-invalid="true"' in answer.content.decode()
-    assert again(ours.automated.timeout).version == 1
+    editor.press("publish", **typed)
 
-
-@pytest.mark.usefixtures("waiting")
-def test_back_leads_to_the_form_with_everything_that_was_typed(client, ours):
-    answer = shorter(client, ours.automated.timeout, back="Back", for_whom="waiting")
-
-    assert answer.context["form"]["max_hours"].value() == "12"
-    assert answer.context["form"][f"{BODY}es"].value() == 'Uno\r\n"Dos"'
+    assert list(editor.errors) == ["for_whom"]
+    assert 'aria-invalid="true"' in editor.html
     assert again(ours.automated.timeout).version == 1
 
 
@@ -349,70 +233,85 @@ def test_back_leads_to_the_form_with_everything_that_was_typed(client, ours):
     "typed", [{"max_hours": "49"}, {"name": "Otra"}, {"repeat_hours": "300", "max_repeats": "2"}]
 )
 @pytest.mark.usefixtures("waiting")
-def test_what_announces_nobody_new_is_published_without_a_question(client, ours, typed):
-    save(client, ours.automated.timeout, **typed)
+def test_what_announces_nobody_new_asks_for_nobody(client, ours, typed):
+    editor = editor_of(client, ours.automated.timeout)
 
+    editor.press("publish", **typed)
+
+    assert editor.answer.context["form"] is None
+    editor.press("publish")
     assert again(ours.automated.timeout).version == 2
 
 
 @pytest.mark.usefixtures("waiting")
 def test_a_repetition_that_is_added_asks_for_those_who_were_told_once(client, ours):
-    asked = save(client, ours.automated.timeout, repeat_hours="24")
+    editor = editor_of(client, ours.automated.timeout)
 
-    assert "With the new hours 1 more person is past a limit" in asked.content.decode()
+    editor.press("publish", repeat_hours="24")
 
-
-def test_who_is_due_anyway_is_no_news(client, ours):
-    save(client, ours.automated.timeout, max_hours="12")
-
-    assert again(ours.automated.timeout).version == 2
+    assert "With the new hours 1 more person is past a limit" in editor.html
 
 
 @pytest.mark.usefixtures("waiting")
 def test_a_rule_that_is_switched_off_announces_nobody_and_asks_nothing(client, ours):
-    save(client, ours.automated.asleep, max_hours="12")
+    saved(client, ours.automated.asleep, max_hours="12")
 
     assert again(ours.automated.asleep).version == 2
 
 
 @pytest.mark.usefixtures("waiting")
+def test_a_limit_that_moves_to_another_stage_asks_for_whom_it_counts_there(client, ours):
+    editor = editor_of(client, ours.automated.timeout)
+
+    editor.press("publish", stage="AWAITING_SCREENING")
+
+    assert 'value="new" checked' in editor.html
+    editor.press("publish", for_whom="waiting")
+    assert again(ours.automated.timeout).visits_from is None
+
+
+@pytest.mark.usefixtures("waiting")
 def test_of_two_people_the_second_is_told_at_the_question_as_well(client, ours):
     timeout = ours.automated.timeout
-    asked = save(client, timeout, max_hours="12")
-    hidden = {field.html_name: field.value() for field in asked.context["kept"]}
+    editor = editor_of(client, timeout)
+    editor.press("publish", max_hours="12")
     with tenancy.scope(ours.organization):
         said = timeout.definition | {"name": "Otra"}
         publish(rule_id=timeout.pk, user=ours.manager, expected_version=1, definition=said)
 
-    seen = {"seen": asked.context["seen"], "asked": "1", "for_whom": "new"}
-    answer = client.post(url(timeout), hidden | seen)
+    answer = editor.press("publish", for_whom="new")
 
     assert answer.status_code == 409
-    assert (again(timeout).version, again(timeout).visits_from) == (2, None)
+    assert editor.value("max_hours") == "12"
+    assert (again(timeout).version, again(timeout).name) == (2, "Otra")
 
 
-def test_the_question_costs_the_same_for_many_people(client, ours, waiting):
+@pytest.mark.usefixtures("waiting")
+def test_the_question_costs_the_same_however_many_people_wait(client, ours):
+    editor = editor_of(client, ours.automated.timeout)
+    typed = {**editor.fields, "max_hours": "12", "act": "publish"}
+
     def asked() -> int:
-        fields = as_shown(client, url(ours.automated.timeout)) | {"max_hours": "12"}
-        with CaptureQueriesContext(connection) as found:
-            client.post(url(ours.automated.timeout), fields)
-        return len(found)
+        with CaptureQueriesContext(connection) as captured:
+            assert client.post(editor.url, typed).status_code == 200
+        return len(captured)
 
     few = asked()
-    for number in range(9):
+    for number in range(12):
         someone = people.patient(ours.organization, f"Q {number}")
         people.enrolled(someone, ours.template, "AWAITING_PAYMENT", days_ago=2)
 
     assert asked() == few <= 15
-    assert again(ours.automated.timeout).version == 1
 
 
-# --- a new one ------------------------------------------------------------------------------------
+# --- a new one ----------------------------------------------------------------------------------
 
 
-def asked(client: Client, **typed: str) -> dict[str, str]:
-    given = {"name": "Sin pagar", "place": "retreat:AWAITING_PAYMENT", "max_hours": "72"}
-    return as_shown(client, reverse(NEW)) | given | typed
+def new_limit(client: Client, **typed: str) -> Editor:
+    editor = Editor(client, f"{reverse(NEW)}{NEW_LIMIT}")
+    editor.type(name="Sin pagar", journey="retreat")
+    editor.press("publish", stage="AWAITING_PAYMENT", max_hours="72", **typed)
+    return editor
 
 
 def made() -> AutomationRule | None:
@@ -420,126 +319,66 @@ def made() -> AutomationRule | None:
         return AutomationRule.objects.filter(name="Sin pagar").first()
 
 
-def test_only_open_stages_of_ones_own_journeys_can_be_chosen(client, ours, theirs):
-    choices = dict(client.get(reverse(NEW)).context["form"].fields["place"].choices)
+def test_a_new_one_begins_with_a_reminder_that_can_be_sent(client):
+    editor = Editor(client, f"{reverse(NEW)}{NEW_LIMIT}")
 
-    assert list(choices) == ["", "Retiro Om"]
-    assert [code for code, _label in choices["Retiro Om"]] == [
-        "retreat:AWAITING_SCREENING", "retreat:AWAITING_PAYMENT", "retreat:CONFIRMED",
-        "retreat:BLOCKED",
-    ]  # fmt: skip
+    assert editor.value("trigger") == "JOURNEY_STAGE_TIMEOUT"
+    assert editor.value("a-0-type") == "send_email"
+    assert "{patient.first_name}" in editor.value("a-0-body-en")
 
 
-def test_what_shall_happen_is_chosen_from_three_on_the_page(client):
-    words = client.get(reverse(NEW)).content.decode()
+def test_a_new_one_is_made_after_the_question_for_whom(client, ours):
+    editor = new_limit(client, repeat_hours="24", max_repeats="2")
+    question, nothing_yet = editor.html, made()
 
-    assert 'name="action" value="patient" checked' in words
-    assert all(f'name="action" value="{one}"' in words for one in ("therapist", "both"))
-
-
-@pytest.mark.parametrize(
-    ("action", "kinds"),
-    [
-        ("patient", ["send_email"]),
-        ("therapist", ["create_task"]),
-        ("both", ["send_email", "create_task"]),
-    ],
-)
-def test_a_new_one_is_made_after_the_question_for_whom(client, ours, action, kinds):
-    fields = asked(client, action=action, repeat_hours="24", max_repeats="2")
-
-    question = client.post(reverse(NEW), fields)
-    nothing_yet = made()
-    answer = client.post(reverse(NEW), fields | {"for_whom": "new"})
+    answer = editor.press("publish")
 
     assert nothing_yet is None
-    assert "1 person is past the limit" in question.content.decode()
-    assert 'value="new" checked' in question.content.decode()
-    rule = made()
-    assert answer["Location"] == page_of(rule)
-    assert [one["type"] for one in rule.actions] == kinds
-    assert (rule.stage, rule.max_hours, rule.is_active) == ("AWAITING_PAYMENT", 72, True)
-    assert rule.visits_from > timezone.now() - timedelta(minutes=1)
+    assert "1 person is past the limit" in question
+    assert 'value="new" checked' in question
+    one = made()
+    assert answer["Location"] == page_of(one)
+    assert [action["type"] for action in one.actions] == ["send_email"]
+    assert (one.stage, one.max_hours, one.is_active) == ("AWAITING_PAYMENT", 72, True)
+    assert one.visits_from > timezone.now() - timedelta(minutes=1)
 
 
 def test_a_new_one_counts_for_who_waits_when_somebody_asks_for_it(client, ours):
-    client.post(reverse(NEW), asked(client, for_whom="waiting"))
+    new_limit(client).press("publish", for_whom="waiting")
 
     assert made().visits_from is None
 
 
-def test_the_question_carries_everything_that_was_typed(client, ours):
-    fields = asked(client, action="patient", body_es='Uno\r\n"Dos" <b>&')
+def test_a_task_that_is_added_begins_with_words_that_can_be_given(client, ours):
+    editor = Editor(client, f"{reverse(NEW)}{NEW_LIMIT}")
 
-    question = client.post(reverse(NEW), fields)
-    hidden = {field.html_name: field.value() for field in question.context["kept"]}
-    back = client.post(reverse(NEW), hidden | {"for_whom": "new", "back": "Back"})
+    editor.press("action-add")
+    editor.type(a__1__type="create_task")
 
-    assert 'name="body_es" value="Uno\r\n&quot;Dos&quot; &lt;b&gt;&amp;"' in (
-        question.content.decode()
-    )
-    assert back.context["form"]["body_es"].value() == 'Uno\r\n"Dos" <b>&'
-    assert made() is None
+    assert "{patient.full_name} is still in" in editor.value("a-1-text-en")
 
 
 def test_the_same_click_twice_makes_one_rule(client, ours):
-    fields = asked(client, for_whom="new")
+    editor = new_limit(client)
+    posted = {**editor.fields, "act": "publish"}
 
-    answers = [client.post(reverse(NEW), fields) for _ in range(2)]
+    answers = [client.post(reverse(NEW), posted) for _ in range(2)]
 
     assert answers[0]["Location"] == answers[1]["Location"] == page_of(made())
     with tenancy.every_organization():
         assert AutomationRule.objects.filter(name="Sin pagar").count() == 1
 
 
-@pytest.mark.parametrize(
-    ("typed", "fields"),
-    [
-        ({"place": ""}, {"place"}),
-        ({"place": "retreat:COMPLETED"}, {"place"}),
-        ({"place": "nothing"}, {"place"}),
-        ({"action": "emit"}, {"action", "__all__"}),
-        ({"action": "patient", "subject_en": "", "text_es": ""}, {"subject_en"}),
-        ({"action": "therapist", "subject_en": "", "text_es": "{x}"}, {"text_es"}),
-        ({"action": "both", "body_es": "{", "text_en": " "}, {"body_es", "text_en"}),
-        ({"max_repeats": "2"}, {"repeat_hours"}),
-    ],
-)
-def test_problems_of_a_new_one_stand_beside_their_fields(client, ours, typed, fields):
-    answer = client.post(reverse(NEW), asked(client, for_whom="new", **typed))
-
-    assert set(errors_of(answer)) == fields
-    assert made() is None
-
-
 def test_a_stage_on_hold_says_that_mail_waits(client, ours):
-    question = client.post(reverse(NEW), asked(client, place="retreat:BLOCKED"))
+    editor = Editor(client, edit_url(ours.automated.timeout))
 
-    assert "This stage is on hold" in question.content.decode()
+    editor.press("publish", stage="BLOCKED")
+
+    assert "This stage is on hold" in editor.html
 
 
 def test_without_a_known_choice_nothing_is_made(client, ours):
-    answer = client.post(reverse(NEW), asked(client, for_whom="all"))
+    answer = new_limit(client).press("publish", for_whom="all")
 
     assert answer.status_code == 200
     assert made() is None
-
-
-def test_platform_staff_has_no_practice_to_make_one_in(db):
-    staff = people.person(None, "", is_superuser=True)
-
-    assert logged_in(staff).get(reverse(NEW)).status_code == 403
-
-
-def test_the_number_of_queries_does_not_grow_with_rules_and_people(client, ours):
-    addresses = [url(ours.automated.timeout), reverse(NEW)]
-    few = [queries(client, address) for address in addresses]
-
-    for number in range(12):
-        rule(ours.organization, f"más {number}", "JOURNEY_STAGE_TIMEOUT", REMIND, **WAIT)
-        someone = people.patient(ours.organization, f"P {number}")
-        people.enrolled(someone, ours.template, "AWAITING_PAYMENT")
-    people.journey(ours.organization, "yoga", "Yoga", moves=())
-
-    assert [queries(client, address) for address in addresses] == few
-    assert max(few) <= 10

@@ -166,33 +166,60 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
     assert len(problems) == 15
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_of_a_time_out_are_accessible_with_errors_and_conflicts(open_page, ours, theme):
-    page = open_page(ours.manager, width=390, color_scheme=theme)
-    problems: dict[str, list[str]] = {}
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1320), ("dark", 390), ("light", 390), ("dark", 1320)]
+)
+def test_the_editor_of_a_rule_is_accessible_in_every_state(open_page, ours, theme, width):
+    page = open_page(ours.manager, width=width, color_scheme=theme)
+    complaints = watch(page)
+    problems: dict[str, object] = {}
 
-    new = url_of("automation_automationrule_newtimeout", ours)
-    page.goto(new)
-    page.click(".submit-row input")
-    page.wait_for_selector("#id_name_error")
-    page.wait_for_load_state()
-    problems["new time-out with errors"] = violations(page)
-    assert overflow(page) <= 0
+    def look(state: str) -> None:
+        told = list(complaints)
+        codes = CODES.findall(page.inner_text("body"))
+        problems[state] = [*told, *codes, *violations(page)]
+        if overflow(page) > 0:
+            problems[state].append(f"scrolls sideways by {overflow(page)} px")
+        complaints.clear()
+
+    def press(act: str, wait: str) -> None:
+        page.click(f"button[value='{act}']:visible")
+        page.wait_for_selector(wait)
+
+    def choose(select: str, value: str) -> None:
+        """What depends on it follows."""
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
+            page.select_option(select, value)
+        page.wait_for_function("!document.querySelector('.htmx-request')")
+
+    page.goto(f"{url_of('automation_automationrule_new', ours)}?kind=timeout")
+    press("publish", "#id_name_error")
+    look("new time limit with errors")
     page.fill("#id_name", "Sin pagar")
-    page.select_option("#id_place", "retreat:BLOCKED")
+    choose("#id_journey", "retreat")
+    page.select_option("#id_stage", "BLOCKED")
     page.fill("#id_max_hours", "24")
-    page.click(".submit-row input")
-    page.wait_for_selector("input[name=for_whom]")
-    problems["new time-out: for whom"] = violations(page)
-    page.goto(url_of("automation_automationrule_timeout", ours))
+    press("publish", "input[name=for_whom]")
+    look("for whom")
+    page.goto(url_of("automation_automationrule_edit", ours))
+    look("as it is")
+    press("group-add", "#id_g-1-0-field")
+    choose("#id_g-1-0-field", "event.payload.risk_level")
+    page.wait_for_selector("#id_g-1-0-op")
+    choose("#id_g-1-0-op", "in")
+    page.wait_for_selector("fieldset.ticks")
+    press("action-add", "#id_a-1-type")
+    choose("#id_a-1-type", "send_email")
+    page.wait_for_selector("#id_a-1-body-es")
+    look("with every kind of field")
+    press("publish", "#refusal")
+    look("with errors")
     page.locator("input[name=seen]").evaluate("field => field.value = ''")
-    page.fill("#id_name", "Otro nombre")
-    page.click(".submit-row input")
-    page.wait_for_selector("#typed")
-    problems["time-out: conflict"] = violations(page)
+    press("save", "#conflict")
+    look("conflict")
 
-    assert problems == {name: [] for name in problems}
-    assert len(problems) == 3
+    assert problems == {state: [] for state in problems}
+    assert len(problems) == 6
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.admin.rule_form.choices import Vocabulary
-from automation.admin.rule_form.params import parts_of
+from automation.admin.rule_form.params import parts_of, texts_of
 from automation.admin.rule_form.rows import (
     ALL,
     MOST_CONDITIONS,
@@ -23,9 +23,11 @@ from automation.admin.rule_form.rows import (
     GroupRow,
     RuleRows,
 )
+from automation.admin.rule_form.starts import OF_TIMEOUTS
 from automation.admin.rule_form.values import NO, YES
 from automation.admin.rule_form.written import shape_of
 from automation.definition import MOST_ACTIONS
+from automation.judging import TIMEOUT
 from automation.placeholders import PLACEHOLDERS
 from kura.conditions import OPERATORS, Field
 
@@ -72,7 +74,7 @@ def settled(rows: RuleRows, words: Vocabulary) -> RuleRows:
             replace(group, conditions=tuple(_condition(row, words) for row in group.conditions))
             for group in rows.groups
         ),
-        actions=tuple(_action(row, rows.journey, words) for row in rows.actions),
+        actions=tuple(_action(row, rows, words) for row in rows.actions),
     )
 
 
@@ -103,9 +105,9 @@ def _fitting(row: ConditionRow, field: Field | None) -> tuple[str, ...]:
     return row.values
 
 
-def _action(row: ActionRow, journey: str, words: Vocabulary) -> ActionRow:
+def _action(row: ActionRow, rows: RuleRows, words: Vocabulary) -> ActionRow:
     if row.type != row.was:
-        row = _begun(row, journey)
+        row = _begun(row, rows)
     key = row.texts.get("key", "")
     stage = _stage(key, row.key_was, row.texts.get("status", ""), words)
     texts = dict(row.texts)
@@ -114,16 +116,18 @@ def _action(row: ActionRow, journey: str, words: Vocabulary) -> ActionRow:
     return replace(row, texts=texts, key_was=key)
 
 
-def _begun(row: ActionRow, journey: str) -> ActionRow:
+def _begun(row: ActionRow, rows: RuleRows) -> ActionRow:
     """Another action takes over what is called the same, and begins with what is likely."""
     parts = parts_of(row.type)
     names = [name for part in parts for name in part.names]
-    texts = {name: row.texts[name] for name in names if name in row.texts}
+    likely = OF_TIMEOUTS.get(row.type, {}) if rows.trigger_event == TIMEOUT else {}
+    texts = texts_of(row.type, likely, ".")
+    texts |= {name: row.texts[name] for name in names if row.texts.get(name)}
     for part in parts:
         if part.kind == "choice" and texts.get(part.name) not in part.choices:
             texts[part.name] = part.choices[0]
         if part.kind == "journey":
-            texts[part.name] = texts.get(part.name) or journey
+            texts[part.name] = texts.get(part.name) or rows.journey
     return ActionRow(row.type, row.type, texts.get("key", ""), texts)
 
 

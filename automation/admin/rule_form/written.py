@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from automation.admin.rule_form import rows as form
@@ -154,6 +154,26 @@ def _alike(leaf: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return {**leaf, "value": sorted({shown(one, ".") for one in value})}
     return dict(leaf)
+
+
+def without_unreadable(rows: RuleRows) -> RuleRows:
+    """For telling an unfinished rule: without the conditions that ask nothing yet, and without
+    the actions that are none.
+    """
+    groups = [
+        replace(group, conditions=tuple(row for row in group.conditions if _is_complete(row)))
+        for group in rows.groups
+    ]
+    return replace(
+        rows,
+        groups=tuple(group for group in groups if group.conditions),
+        actions=tuple(row for row in rows.actions if row.type),
+    )
+
+
+def _is_complete(row: ConditionRow) -> bool:
+    asks = path_of(row) not in {"", PAYLOAD} and row.op in OPERATORS
+    return asks and any(text.strip() for text in row.values)
 
 
 # --- actions ------------------------------------------------------------------------------------

@@ -73,5 +73,18 @@ document.addEventListener("input", (event) => {
   }
 });
 
+/* What is typed while the editor of a rule is on its way is sent after it, not swapped away. */
+const typed = (form) => new URLSearchParams(new FormData(form)).toString();
+addEventListener("htmx:beforeRequest", ({ target }) => {
+  const form = target.closest("#rule-form form");
+  if (form) form.dataset.sent = typed(form);
+});
+addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const form = detail.target.querySelector("form[data-sent]");
+  if (!form || typed(form) === form.dataset.sent) return;
+  detail.shouldSwap = false;
+  form.requestSubmit(detail.requestConfig.triggeringEvent?.submitter);
+});
+
 /* A page that was reached by its fragment begins there, also after a reload. */
 if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.focus();
