@@ -133,14 +133,19 @@ class JudgedGroup:
 Judged = Verdict | JudgedGroup
 
 
-def unmet_of(judged: Judged | None) -> int:
-    """How many conditions would have to turn out otherwise for it to hold, at the least."""
+def needed(judged: Judged | None) -> list[Verdict]:
+    """The fewest conditions that would have to turn out otherwise for it to hold.
+
+    Where one group would do, the first of those that lack least.
+    """
     if judged is None:
-        return 0
+        return []
     if isinstance(judged, Verdict):
-        return 0 if judged.result is True else 1
-    missing = [unmet_of(part) for part in judged.parts]
-    return sum(missing) if judged.kind == "all" else min(missing)
+        return [] if judged.result is True else [judged]
+    parts = [needed(part) for part in judged.parts]
+    if judged.kind == "any":
+        return min(parts, key=len)
+    return [one for part in parts for one in part]
 
 
 def leaves(outline: Outline) -> Iterator[Asked]:

@@ -15,13 +15,18 @@ from typing import Any, Final
 
 from automation import errors
 from automation.actions.base import Practice
+from automation.engine import BLOCKING_ACTIONS, readable_actions
 from automation.models.dispatch import DispatchDecision
 from automation.models.message import Message
 from automation.models.rule import RuleVersion
 from automation.models.run import RuleRun, RunStatus
 from automation.models.staff_task import StaffTask
 from automation.outline import Judged, Verdict, verdicts_of
-from automation.selectors.listening import SilentRule, listeners_of, looked_at
+from automation.selectors.listening import (
+    SilentRule,
+    listeners_of,
+    looked_at,
+)
 from automation.sentences import action_words, if_words, readable_condition
 from automation.vocabulary import practice_fields
 from journeys.models.event import SystemEventLog
@@ -90,7 +95,8 @@ class RunTold:
     """One rule against the event. `failed_on`: the first condition that did not hold.
 
     `only_if`: all conditions of that version in one sentence, with their ands and ors; `place` and
-    `judged`: in its tree, the stage it is narrowed to apart.
+    `judged`: in its tree, the stage it is narrowed to apart. `moves_in`: journeys that its actions
+    move the patient on in, or into; not those that it only blocks.
     """
 
     id: uuid.UUID
@@ -106,6 +112,7 @@ class RunTold:
     judged: Judged | None
     failed_on: ConditionTold | None
     actions: tuple[ActionTold, ...]
+    moves_in: frozenset[str]
     error: str
     started_at: datetime
     finished_at: datetime
@@ -256,10 +263,20 @@ def _run(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> RunTold:
         judged=judged,
         failed_on=None if run.matched else next(failed, None),
         actions=tuple(_actions(run, said, practice)),
+        moves_in=frozenset(_moves_in(said, practice)),
         error=run.error,
         started_at=run.started_at,
         finished_at=run.finished_at,
     )
+
+
+def _moves_in(said: Mapping[str, Any], practice: Practice) -> Iterator[str]:
+    for kind, params in readable_actions(said.get("actions")):
+        key, stage = params.get("key"), params.get("status") or ""
+        if kind not in BLOCKING_ACTIONS or not isinstance(key, str):
+            continue
+        if not practice.is_blocking(key, stage):
+            yield key
 
 
 def _condition(told: Mapping[str, Any], fields: FieldLookup) -> ConditionTold:

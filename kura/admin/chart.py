@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.contrib.admin.utils import unquote
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.badges import of_event_status, of_message_state
@@ -38,6 +39,8 @@ from kura.admin.panel import initials
 from kura.admin.people import PatientListAdmin
 from kura.admin.stepper import Stepper, stepper_of
 from kura.admin.timeline import history_of, why_url
+from kura.admin.why_not import SEE as SEE_WHY_NOT
+from kura.admin.why_not import why_not_page, why_not_url
 from kura.standing.chart import Beside, Chart, chart_of
 from kura.standing.journey import JourneyView
 from kura.standing.stepper import BESIDE
@@ -46,6 +49,7 @@ from patients.models import Patient
 
 PAGE: Final = "admin:patients_patient_change"
 DATA: Final = "data"  # the tab with the form
+WHY_NOT: Final = "why-not"
 BUTTONS: Final = 3  # stages offered on a card; the page of the move has them all
 MESSAGES: Final = 5  # beside the events; the history has them all
 
@@ -94,6 +98,7 @@ class Card:
     more_url: str
     unblock_url: str
     why_url: str
+    why_not_url: str
     earlier: Sequence[Earlier]
 
 
@@ -121,6 +126,13 @@ class ChartAdmin(PatientListAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
         return super().get_queryset(request).select_related("therapist")
+
+    def get_urls(self) -> list[URLPattern]:
+        why_not = self.admin_site.admin_view(
+            partial(why_not_page, self.admin_site, partial(head_of, here=WHY_NOT))
+        )
+        own = path("<uuid:patient_id>/why-not/", why_not, name="patients_patient_whynot")
+        return [own, *super().get_urls()]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.erased_at)
@@ -193,11 +205,13 @@ def head_of(patient: Patient, user: User, here: str = "") -> Head:
 
 
 def _tabs(patient: Patient, user: User, here: str) -> Iterator[Tab]:
-    """The last two lead to the lists, narrowed to this patient."""
+    """Those at the end lead to the lists, narrowed to this patient."""
     page = reverse(PAGE, args=[patient.pk])
     theirs = f"?patient__id__exact={patient.pk}"
     yield Tab(_("Journeys"), page, here == "")
     yield Tab(_("Contact data"), f"{page}?tab={DATA}", here == DATA)
+    if user.has_perms(SEE_WHY_NOT):
+        yield Tab(_("Why did it not move?"), why_not_url(patient.pk), here == WHY_NOT)
     lists = (
         (_("Whole history"), "journeys.view_journeylog", "journeys_journeylog"),
         (_("Events"), "journeys.view_systemeventlog", "journeys_systemeventlog"),
@@ -263,12 +277,19 @@ def _card(
         more_url=_url("move", view) if may_move else "",
         unblock_url=_url("unblock", view) if may_unblock else "",
         why_url=why_url(view.last_move.event_id) if view.last_move else "",
+        why_not_url=_why_not_url(view, user),
         earlier=[_earlier(one, now) for one in chart.earlier.get(view.journey_key, ())],
     )
 
 
 def _url(page: str, view: JourneyView) -> str:
     return reverse(f"admin:journeys_enrollment_{page}", args=[view.enrollment_id])
+
+
+def _why_not_url(view: JourneyView, user: User) -> str:
+    """What has ended moves no more."""
+    may_see = view.is_open and user.has_perms(SEE_WHY_NOT)
+    return why_not_url(view.patient_id, view.journey_key) if may_see else ""
 
 
 def _badges(view: JourneyView) -> Iterator[Badge]:

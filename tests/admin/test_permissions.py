@@ -29,6 +29,7 @@ TABLE = {
     "patients_patient_delete": (LOGIN, NO, NO, NO, NO),
     "patients_patient_history": (LOGIN, OK, OK, OK, GONE),
     "patients_patient_enroll": (LOGIN, NO, OK, OK, GONE),
+    "patients_patient_whynot": (LOGIN, OK, OK, OK, GONE),
     "patients_patient_bulk_move": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
     "patients_patient_bulk_enroll": (LOGIN, NO, SENT_ON, SENT_ON, SENT_ON),
     "patients_patient_import": (LOGIN, NO, OK, OK, OK),
@@ -178,6 +179,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
     }
     special = {
         "patients_patient_enroll": {"patient_id": practice.patient.pk},
+        "patients_patient_whynot": {"patient_id": practice.patient.pk},
         "patients_patient_import_preview": {"import_id": practice.pending.pk},
         "journeys_enrollment_move": {"enrollment_id": practice.enrollment.pk},
         "journeys_enrollment_unblock": {"enrollment_id": practice.blocked.pk},

@@ -7,7 +7,7 @@ from django.utils import translation
 
 from automation.fields import rule_fields
 from automation.judging import judge
-from automation.outline import outline_of, takes_of, unmet_of, verdicts_of, what_it_takes
+from automation.outline import needed, outline_of, takes_of, verdicts_of, what_it_takes
 
 FIELDS = rule_fields("RISK_ANALYSIS_COMPLETED")
 
@@ -80,7 +80,7 @@ def test_it_counts_what_would_have_to_turn_out_otherwise(payload, unmet):
     place, rest = verdicts_of(definition, judge(definition, facts(**payload)).trace, FIELDS)
 
     assert place is None
-    assert unmet_of(rest) == unmet
+    assert len(needed(rest)) == unmet
 
 
 def test_the_stage_that_a_rule_is_narrowed_to_stands_before_its_conditions():
@@ -90,7 +90,7 @@ def test_the_stage_that_a_rule_is_narrowed_to_stands_before_its_conditions():
 
     assert (place.asked.leaf.field, place.actual, place.result) == ("journeys.x", "A", False)
     assert [one.result for one in rest.parts] == [False, None]
-    assert unmet_of(place) + unmet_of(rest) == 3
+    assert len(needed(place) + needed(rest)) == 3
 
 
 def test_a_trace_that_does_not_fit_its_tree_is_told_whole():

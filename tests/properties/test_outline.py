@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.judging import judge
-from automation.outline import leaves, outline_of, unmet_of, verdicts_of
+from automation.outline import leaves, needed, outline_of, verdicts_of
 from kura.conditions import OPERATORS, every, parse
 from kura.conditions.tree import leaves as leaves_of_tree
 from tests.properties.test_conditions import FACTS, PLAIN_FACTS, TREES
@@ -39,7 +39,7 @@ def test_a_trace_adds_up_to_its_verdict(tree, stage, facts, here):
     assert (place is None) == (not stage)
     results = [one.result for one in (place, rest) if one is not None]
     assert every(results) == judged.matched
-    assert (unmet_of(place) + unmet_of(rest) == 0) == (judged.matched is True)
+    assert (not needed(place) and not needed(rest)) == (judged.matched is True)
 
 
 @given(tree=TREES, facts=PLAIN_FACTS)
