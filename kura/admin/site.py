@@ -32,7 +32,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import ApiToken, IntegrationKey, Language, Organization, User
-from kura.admin import forgotten, integrity
+from kura.admin import design_system, forgotten, integrity
 from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
@@ -74,12 +74,14 @@ class KuraAdminSite(AdminSite):
             ChoosePassword.as_view(site=self),
             name="choose_password",
         )
+        parts = self.admin_view(partial(design_system.design_system_page, self))
+        built_of = path("design-system/", parts, name=design_system.NAME)
         whole = self.admin_view(partial(integrity.look, self))
         explained = path("journeys/unchangeable/", whole, name=integrity.NAME)
         asking = path(
             "forgot-password/", never_cache(partial(forgotten.ask, self)), name=forgotten.NAME
         )
-        return [language, theme, shown, explained, choosing, asking, *super().get_urls()]
+        return [language, theme, shown, built_of, explained, choosing, asking, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""
