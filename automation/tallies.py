@@ -172,7 +172,10 @@ class EffectTally:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """Against the published `version`: what it would have matched, what is new, what is gone."""
+    """Against the published `version`: what it would have matched, what is new, what is gone.
+
+    `unknown`: one of the two matches, and for the other there is no data; neither new nor gone.
+    """
 
     version: int
     matched: int
@@ -181,10 +184,11 @@ class Difference:
     added_people: int
     removed: int
     removed_people: int
+    unknown: int
 
     @property
     def is_none(self) -> bool:
-        return not (self.added or self.removed)
+        return not (self.added or self.removed or self.unknown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,14 +236,23 @@ class Backtest:
 
 @dataclass(slots=True)
 class Side:
-    """What one version matched: the events by their key, with the patient of each."""
+    """What one version said: the events that it matched by their key, with the patient of each, and
+    those that it could not decide.
+    """
 
     matched: dict[object, uuid.UUID] = field(default_factory=dict)
+    undecided: set[object] = field(default_factory=set)
+
+    def note(self, key: object, patient_id: uuid.UUID, result: bool | None) -> None:
+        if result:
+            self.matched[key] = patient_id
+        elif result is None:
+            self.undecided.add(key)
 
     def less(self, other: Side) -> tuple[int, int]:
         """Events that only this one matched, and people that only this one would have met."""
-        events = self.matched.keys() - other.matched.keys()
-        people = set(self.matched.values()) - set(other.matched.values())
+        events = self.matched.keys() - other.matched.keys() - other.undecided
+        people = {self.matched[key] for key in events} - set(other.matched.values())
         return len(events), len(people)
 
     @property
@@ -250,6 +263,7 @@ class Side:
 def difference(version: int, draft: Side, published: Side) -> Difference:
     added, added_people = draft.less(published)
     removed, removed_people = published.less(draft)
+    sides = ((draft, published), (published, draft))
     return Difference(
         version=version,
         matched=len(published.matched),
@@ -258,6 +272,7 @@ def difference(version: int, draft: Side, published: Side) -> Difference:
         added_people=added_people,
         removed=removed,
         removed_people=removed_people,
+        unknown=sum(len(one.matched.keys() & other.undecided) for one, other in sides),
     )
 
 

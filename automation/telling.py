@@ -87,7 +87,6 @@ class Telling:
     there: int = 0
     looked_at: int = 0
     events: int = 0
-    undecided: int = 0
     withheld: Counter[Withheld] = field(default_factory=Counter)
     mine: Side = field(default_factory=Side)
     theirs: Side = field(default_factory=Side)
@@ -130,18 +129,17 @@ class Telling:
         stored = kept_facts(event)
         is_heard = self.draft.hears(event, self.practice)
         judgement = self.draft.judge(event, stored) if is_heard else None
-        if self._matched_before(event, stored, judgement):
-            self.theirs.matched[event.pk] = _patient(event)
+        self.theirs.note(event.pk, _patient(event), self._said_before(event, stored, judgement))
         self._note(_Seen(event.pk, event, stored, event.occurred_at, event.pk), judgement)
 
-    def _matched_before(
+    def _said_before(
         self, event: SystemEventLog, stored: facts.Facts, judgement: Judgement | None
-    ) -> bool:
+    ) -> bool | None:
         if self.current is None or not self.current.hears(event, self.practice):
             return False
         if judgement is not None and self._ask_the_same:
-            return judgement.holds
-        return self.current.judge(event, stored).holds
+            return judgement.matched
+        return self.current.judge(event, stored).matched
 
     # --- whose time is up now ---------------------------------------------------------------------
 
@@ -149,8 +147,8 @@ class Telling:
         """For the published version; all of its visits come before those of the draft."""
         if self.current is None or self._why_withheld(visit):
             return
-        if self.current.judge(_said(visit, now), taken).holds:
-            self.theirs.matched[_key(visit)] = visit.patient_id
+        said = self.current.judge(_said(visit, now), taken).matched
+        self.theirs.note(_key(visit), visit.patient_id, said)
 
     def note_visit(self, visit: StaleVisit, taken: facts.Facts, now: datetime) -> None:
         self.looked_at += 1
@@ -173,10 +171,10 @@ class Telling:
         runs = judgement is not None and judgement.holds and not withheld
         if judgement is not None:
             self.events += 1
-            self.undecided += judgement.matched is None
             self.conditions.note(judgement)
+            said = False if withheld else judgement.matched
+            self.mine.note(seen.key, _patient(seen.event), said)
         if runs:
-            self.mine.matched[seen.key] = _patient(seen.event)
             self.acted[seen.key] = self._act(seen)
         self._sample(seen, judgement, runs=runs, withheld=withheld)
 
@@ -212,7 +210,10 @@ class Telling:
         self.sampler.add(seen.key, case)
 
     def _change(self, key: object, *, runs: bool) -> Change:
-        if self.current is None or runs == (key in self.theirs.matched):
+        """Where one of the two has no data, nobody knows whether it differs."""
+        if self.current is None or key in self.mine.undecided or key in self.theirs.undecided:
+            return ""
+        if runs == (key in self.theirs.matched):
             return ""
         return "added" if runs else "removed"
 
@@ -233,7 +234,7 @@ class Telling:
             events=self.events,
             matched=len(self.mine.matched),
             people=self.mine.people,
-            undecided=self.undecided,
+            undecided=len(self.mine.undecided),
             conditions=self.conditions,
             effects=effects,
             difference=self._difference(),

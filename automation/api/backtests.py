@@ -105,7 +105,9 @@ class ActionForetold(serializers.Serializer[Any]):
 
 
 class DifferenceTold(serializers.Serializer[Any]):
-    """What the published `version` matched, what it did not (`added`), and what it alone did."""
+    """What the published `version` matched, what it did not (`added`), what it alone did
+    (`removed`), and where one of the two has no data (`unknown`).
+    """
 
     version = serializers.IntegerField()
     matched = serializers.IntegerField()
@@ -114,6 +116,7 @@ class DifferenceTold(serializers.Serializer[Any]):
     added_people = serializers.IntegerField()
     removed = serializers.IntegerField()
     removed_people = serializers.IntegerField()
+    unknown = serializers.IntegerField()
 
 
 class WaitingTold(serializers.Serializer[Any]):

@@ -73,9 +73,7 @@ class ActionLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleLine:
-    """`then`: what the actions would have met, where it was not simply done. `failed_on`: the
-    condition that says no.
-    """
+    """`then`: why an action would have been refused. `failed_on`: the condition that says no."""
 
     case: Case
     patient: Patient | None
@@ -151,7 +149,7 @@ def _bars(found: Backtest, definition: Definition, fields: FieldLookup) -> Itera
         count = tally.groups[number] if tally.groups else Count()  # the place never held
         bar = _bar(kind, describe(part, fields), count, of)
         yield replace(bar, place=number + 1, pointer=pointer)
-    if tree or place:
+    if tree or (place and definition["trigger_event"] != TIMEOUT):
         yield Bar(kind="matched", words=_altogether(tree), number=_fitting(found), of=of)
 
 
@@ -285,6 +283,6 @@ def _met(leaves: Sequence[LeafResult], fields: FieldLookup) -> str:
 
 def _then(case: Case) -> str:
     for told in case.actions:
-        if told.status in {"refused", "unknown"} or told.code == LOOP:
+        if told.status == "refused" or told.code == LOOP:
             return why_words(told.code)
     return ""

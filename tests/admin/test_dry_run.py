@@ -95,7 +95,7 @@ def test_the_draft_is_tried_unless_the_published_version_is_asked_for(client, ou
     of_published = words(client.get(url(draft, days=30, version="published")))
 
     assert "0 of 1 event would have set it off" in of_draft
-    assert "1 no longer, 0 new." in of_draft
+    assert "1 no longer (patients: 1)." in of_draft
     assert "No longer; version 1 ran. Risk level is low; it was: high" in of_draft
     assert "1 of 1 event would have set it off" in of_published
 

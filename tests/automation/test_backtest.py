@@ -212,6 +212,21 @@ def test_the_published_version_against_itself_differs_in_nothing(organization, e
     assert (told.matched, told.difference.matched) == (1, 1)
 
 
+def test_where_a_version_has_no_data_nobody_calls_it_a_difference(organization, enrolled):
+    """Nobody listened then, so what the published version asks is not known of that event."""
+    tell(enrolled, "PAYMENT_SUCCEEDED", payload={"amount_cents": 500})
+    stage = {"field": "journey.stage", "op": "eq", "value": "SCREENING_PENDING"}
+    asks_more = made(organization, conditions={"all": [rich(1), stage]})
+
+    told = tried(organization, a_definition(conditions=rich(1)), published=asks_more)
+    turned = tried(organization, asks_more.definition, published=asks_more)
+
+    change = told.difference
+    assert (told.matched, change.added, change.removed, change.unknown) == (1, 0, 0, 1)
+    assert [case.change for case in told.sample] == [""]
+    assert (turned.undecided, turned.difference.is_none) == (1, True)
+
+
 def test_another_trigger_loses_what_the_published_one_heard(organization, enrolled):
     rule = made(organization, actions=[emit("CUSTOM.x")])
     paid(enrolled, 600)
