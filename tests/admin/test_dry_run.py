@@ -95,7 +95,7 @@ def test_the_draft_is_tried_unless_the_published_version_is_asked_for(client, ou
     of_published = words(client.get(url(draft, days=30, version="published")))
 
     assert "0 of 1 event would have set it off" in of_draft
-    assert "1 no longer (patients: 1)." in of_draft
+    assert "No longer: 1 (patients: 1)." in of_draft
     assert "No longer; version 1 ran. Risk level is low; it was: high" in of_draft
     assert "1 of 1 event would have set it off" in of_published
 
@@ -117,7 +117,7 @@ def test_a_time_out_says_whom_it_would_remind_now(client, ours):
     page = words(client.get(url(late, days=30)))
 
     assert "1 person would be reminded now" in page
-    assert "1 is past the limit." in page
+    assert "Past the limit: 1." in page
     assert str(ours.patient) in page
     assert "<select" not in page
     assert reverse("admin:patients_patient_change", args=[ours.patient.pk]) in page
