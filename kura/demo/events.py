@@ -1,6 +1,8 @@
 """Events that happened before anybody listened: stored for the log and the guards to refer to.
 
 They get no place in the queue of automation: nobody wants an e-mail about a payment of last May.
+They do get their facts, as a rule would have seen them, so that a dry run can judge them. History
+is told in one line of time, so what the database says while it is told is what was so then.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import transaction
+
+from automation import facts
 from journeys.models.event import SystemEventLog, SystemEventPayload
+from journeys.selectors.positions import locked_positions
 from patients.models import Patient
 
 SOURCE: Final = "seed"
@@ -35,5 +41,14 @@ def record_past_event(
         idempotency_key=idempotency_key,
         occurred_at=occurred_at,
     )
-    SystemEventPayload.objects.create(event=event, payload=dict(payload))
+    contents = SystemEventPayload.objects.create(event=event, payload=dict(payload))
+    contents.facts = _facts(patient.pk, journey_key, occurred_at)
+    contents.save(update_fields=["facts"])
     return event.pk
+
+
+def _facts(patient_id: uuid.UUID, journey_key: str, when: datetime) -> facts.Facts:
+    """With the event itself among those that are counted."""
+    with transaction.atomic():
+        [position] = locked_positions([patient_id], journey_key)
+        return facts.snapshot(position, journey_key, (), when)

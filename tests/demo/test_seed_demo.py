@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from automation.backtest import backtest
+from automation.models import AutomationRule
 from journeys.cause import by_user
 from journeys.services.transitions import unblock
 from kura import tenancy
@@ -22,6 +25,7 @@ from patients.models import Patient
 
 pytestmark = pytest.mark.django_db
 
+HEARD = ("FORM_SUBMISSION_COMPLETED", "PAYMENT_SUCCEEDED", "RISK_ANALYSIS_COMPLETED")
 JUST_AFTER_MIDNIGHT = datetime(2026, 1, 7, 0, 3, tzinfo=UTC)
 
 
@@ -126,3 +130,23 @@ def test_without_demo_it_can_be_insisted_on(settings, one_practice):
     settings.DEMO = False
 
     assert "Centro Sol: made" in seed("--yes-create-demo-logins")
+
+
+def test_a_dry_run_can_judge_what_happened_in_the_demo(one_practice):
+    """The facts of each event are those of its day: where people stood before it moved them."""
+    seed()
+    centre = Organization.objects.get(slug="centro-sol")
+    now = timezone.now()
+    with tenancy.scope(centre):
+        rules = AutomationRule.objects.exclude(trigger_event="JOURNEY_STAGE_TIMEOUT")
+        tried = [
+            backtest(
+                organization=centre, definition=rule.definition, published=rule,
+                since=now - timedelta(days=365), until=now, now=now,
+            )
+            for rule in rules.filter(trigger_event__in=HEARD)
+        ]  # fmt: skip
+
+    assert sum(one.matched for one in tried) > 0
+    assert sum(one.effects.would_move for one in tried) > 0
+    assert sum(one.effects.unknown for one in tried) == 0
