@@ -7,15 +7,16 @@ so many rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -36,6 +37,11 @@ from kura.standing.steps_ahead import duration_words
 from kura.standing.worklist import Asked
 from patients.admin import TherapistFilter
 from patients.models import Patient
+
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
 
 LIST: Final = "patients_patient_changelist"
 
@@ -103,6 +109,19 @@ def _desk(request: HttpRequest) -> Desk:
     return desk_of(request) or Desk(editor_of(request))
 
 
+class KnownCount(_Paginator):
+    """Of a quick view that nothing else narrows: the number on its link is how many there are."""
+
+    known: int | None = None
+
+    @cached_property
+    def count(self) -> int:
+        return super().count if self.known is None else self.known
+
+
+_WITHIN_A_VIEW: Final = {ViewFilter.parameter_name, "p", "all", "e"}  # the others narrow
+
+
 class NumberedChangeList(PreparedChangeList):
     """Says which of all rows the page shows."""
 
@@ -145,6 +164,12 @@ class PatientListAdmin(PatientWithJourneysAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
         return NumberedChangeList
 
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> _Paginator:
+        pages = KnownCount(*args, **kwargs)
+        if _is_list(request) and set(request.GET) <= _WITHIN_A_VIEW:
+            pages.known = _desk(request).numbers[QuickView(_chosen(request))]
+        return pages
+
     def prepare(self, rows: list[Any]) -> list[Any]:
         """What the rows show is read with the changelist: it depends on who reads."""
         return rows
@@ -153,7 +178,7 @@ class PatientListAdmin(PatientWithJourneysAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         desk = _desk(request)
-        chosen = request.GET.get(ViewFilter.parameter_name, QuickView.ALL)
+        chosen = _chosen(request)
         chips = [Chip(one, desk.numbers[one], one == chosen) for one in QuickView]
         more = {"chips": chips, "views": {one.name: desk.numbers[one] for one in QuickView}}
         return super().changelist_view(request, more | (extra_context or {}))
@@ -180,6 +205,10 @@ class PatientListAdmin(PatientWithJourneysAdmin):
 
 def _badge(badge: Badge) -> SafeString:
     return render_to_string("kura/_badge.html", {"badge": badge})
+
+
+def _chosen(request: HttpRequest) -> str:
+    return request.GET.get(ViewFilter.parameter_name) or QuickView.ALL
 
 
 def _is_list(request: HttpRequest) -> bool:

@@ -56,6 +56,9 @@ DESIGNS = {
     "accounts.change_user",
     "accounts.view_organization",
     "accounts.change_organization",
+    "accounts.view_integrationkey",
+    "accounts.add_integrationkey",
+    "accounts.change_integrationkey",
 }
 
 

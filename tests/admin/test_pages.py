@@ -93,8 +93,8 @@ def queries(client: Client, url: str) -> int:
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        ("patients_patient_changelist", 11),
-        ("patients_patient_change", 12),
+        ("patients_patient_changelist", 9),
+        ("patients_patient_change", 11),
         ("journeys_enrollment_changelist", 9),
         ("journeys_journeylog_changelist", 11),
         ("journeys_systemeventlog_changelist", 11),
