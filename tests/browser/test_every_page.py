@@ -114,6 +114,18 @@ def test_every_page_is_accessible_and_quiet(open_page, ours, theme, width):
     assert problems == {}
 
 
+def test_no_page_scrolls_sideways_on_the_narrowest_telephone(open_page, ours):
+    page = open_page(ours.manager, width=320)
+    too_wide: dict[str, int] = {}
+
+    for name, url in pages_of(ours).items():
+        page.goto(url)
+        if overflow(page) > 0:
+            too_wide[name] = overflow(page)
+
+    assert too_wide == {}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours, theme):
     page = open_page(ours.manager, width=390, color_scheme=theme)
