@@ -79,6 +79,19 @@ def _longer_than(limits: Limits, part: Callable[[Limit], timedelta]) -> Q:
     return OPEN & ~Q(status=StageStatus.ON_HOLD) & reduce(or_, late)
 
 
+def said_of(relation: str, condition: Q) -> Q:
+    """The same condition on an enrollment that is reached through a relation."""
+    said = Q(_connector=condition.connector, _negated=condition.negated)
+    said.children = [_through(relation, part) for part in condition.children]
+    return said
+
+
+def _through(relation: str, part: Any) -> Any:
+    if isinstance(part, Q):
+        return said_of(relation, part)
+    return (f"{relation}__{part[0]}", part[1]) if isinstance(part, tuple) else part
+
+
 def due_at(limits: Limits) -> Case:
     """When the stage's time is over; null for a closed enrollment and a stage without limit."""
     ends = [
