@@ -39,9 +39,11 @@ def install(
     keys: Collection[str] | None = None,
     user: User | None = None,
     *,
+    codes: Collection[str] | None = None,
     also_waiting: bool = False,
 ) -> list[AutomationRule]:
-    """The rules that were made now. `keys`: only of these journeys. Needs the tenant scope.
+    """The rules that were made now. `keys`: only of these journeys; `codes`: only these. Needs the
+    tenant scope.
 
     `also_waiting`: their time-outs count for those who wait already, too (`create_rule`).
     Locks the organization's rules: who installs at the same time finds them there. ReadyRuleUnfit
@@ -60,6 +62,7 @@ def install(
         _made(organization, rule, user, also_waiting=also_waiting)
         for rule in READY_RULES
         if rule.journey_key in wanted and rule.code not in there
+        if codes is None or rule.code in codes
     ]
 
 

@@ -100,6 +100,8 @@ def of_task(task: StaffTask) -> Badge:
 def of_rule(rule: AutomationRule) -> Badge:
     if rule.archived_at:
         return Badge("closed", _("Archived"))
+    if not rule.version:
+        return Badge("attention", _("Draft"))
     return (
         Badge("active", _("Switched on")) if rule.is_active else Badge("closed", _("Switched off"))
     )

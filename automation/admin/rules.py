@@ -21,6 +21,7 @@ from automation.admin.dry_runs import dry_run_page
 from automation.admin.links import two_lines
 from automation.admin.rule_acts import ACTS, act_page
 from automation.admin.rule_editor import edit_page, new_page
+from automation.admin.rule_form.params import CUSTOM
 from automation.admin.rule_page import LATELY, rule_page
 from automation.admin.rule_pages import ADD
 from automation.admin.switching import OFF, ON, switch_page
@@ -28,27 +29,57 @@ from automation.models.rule import AutomationRule
 from automation.models.run import RuleRun, RunStatus
 from journeys.admin import badges as journey_badges
 from journeys.admin.filters import LogJourneyFilter
+from journeys.event_types import EVENT_TYPES
 from journeys.selectors.history import definitions_by_key, event_label
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of
 
 _COUNTED: Final = (RunStatus.DONE, RunStatus.REFUSED, RunStatus.FAILED, RunStatus.NOT_MATCHED)
 
 
-class ActiveFilter(KnownChoiceFilter):
+class StateFilter(KnownChoiceFilter):
+    """Without a choice what is archived is out of the way."""
+
     title = _("state")
     parameter_name = "active"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        return [("yes", _("Switched on")), ("no", _("Switched off"))]
+        return [
+            ("yes", _("Switched on")),
+            ("no", _("Switched off")),
+            ("draft", _("With a draft")),
+            ("archived", _("Archived")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wants_archived = self.value() == "archived"
+        rows = queryset.filter(archived_at__isnull=not wants_archived)
+        return super().queryset(request, rows)
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
-        return rows.filter(is_active=choice == "yes")
+        if choice == "draft":
+            return rows.filter(draft__isnull=False)
+        return rows if choice == "archived" else rows.filter(is_active=choice == "yes")
+
+
+class TriggerFilter(KnownChoiceFilter):
+    title = _("when")
+    parameter_name = "when"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        own = (CUSTOM, _("An event of your own"))
+        return [*((name, event_label(name)) for name in EVENT_TYPES), own]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002
+        if choice == CUSTOM:
+            return rows.filter(trigger_event__startswith=CUSTOM)
+        return rows.filter(trigger_event=choice)
 
 
 class RuleAdmin(ReadOnlyAdmin):
-    empty_words = _("There are no rules yet. Whoever runs Kura can install the ready ones.")
+    empty_words = _("There are no rules here. Build one, or install a ready one.")
     list_display = ("name", "when_and_where", "active_and_version", "lately")
-    list_filter = (ActiveFilter, LogJourneyFilter)
+    list_filter = (StateFilter, TriggerFilter, LogJourneyFilter)
+    search_fields = ("name",)
     ordering = ("trigger_event", "priority", "id")
     sortable_by = ()
     fields = ("name",)  # the page is its template
@@ -93,12 +124,15 @@ class RuleAdmin(ReadOnlyAdmin):
     @admin.display(description=_("when"))
     def when_and_where(self, row: AutomationRule) -> str:
         journey = getattr(row, "journey_name", "") or _("any journey")
-        return two_lines(event_label(row.trigger_event), journey)
+        return two_lines(event_label(row.trigger_event) or "–", journey)
 
     @admin.display(description=_("state"))
     def active_and_version(self, row: AutomationRule) -> str:
-        version = gettext("version %(version)s") % {"version": row.version}
-        return two_lines(journey_badges.html(badges.of_rule(row)), version)
+        told = gettext("version %(version)s") if row.version else gettext("never published")
+        if row.version and row.draft is not None:
+            told = gettext("version %(version)s, with a draft")
+        words = told % {"version": row.version}
+        return two_lines(journey_badges.html(badges.of_rule(row)), words)
 
     @admin.display(description=_("last 30 days"))
     def lately(self, row: AutomationRule) -> str:

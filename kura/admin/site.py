@@ -32,7 +32,7 @@ from journeys.models.log import JourneyLog
 from journeys.models.template import JourneyTemplate
 from kura.accounts.admin import OrganizationAdmin, UserAdmin
 from kura.accounts.models import ApiToken, IntegrationKey, Language, Organization, User
-from kura.admin import design_system, forgotten, integrity
+from kura.admin import design_system, forgotten, integrity, rule_library
 from kura.admin.chart import ChartAdmin
 from kura.admin.choosing import ChoosePassword
 from kura.admin.desk import desk_of
@@ -67,6 +67,8 @@ class KuraAdminSite(AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         language = path("language/", choose_language, name="language")
         theme = path("theme/", choose_theme, name="theme")
+        library = self.admin_view(partial(rule_library.library_page, self))
+        ready = path("automation/automationrule/library/", library, name=rule_library.NAME)
         look = self.admin_view(partial(monitor.look, self))
         shown = path("automation/monitor/", look, name=monitor.NAME)
         choosing = path(
@@ -81,7 +83,8 @@ class KuraAdminSite(AdminSite):
         asking = path(
             "forgot-password/", never_cache(partial(forgotten.ask, self)), name=forgotten.NAME
         )
-        return [language, theme, shown, built_of, explained, choosing, asking, *super().get_urls()]
+        own = [language, theme, ready, shown, built_of, explained, choosing, asking]
+        return [*own, *super().get_urls()]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Nobody is sent to the log-in without being told what became of what they sent."""

@@ -87,6 +87,7 @@ TABLE = {
     "automation_automationrule_dryrun": (LOGIN, OK, OK, OK, GONE),
     "automation_automationrule_edit": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_new": (LOGIN, NO, NO, OK, OK),
+    "automation_automationrule_library": (LOGIN, NO, NO, OK, OK),
     "automation_automationrule_discard": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_copy": (LOGIN, NO, NO, OK, GONE),
     "automation_automationrule_archive": (LOGIN, NO, NO, OK, GONE),
@@ -208,6 +209,7 @@ def arguments(name: str, practice: Practice) -> dict[str, object]:
         "forgot_password": {},
         "automation_automationrule_on": {"rule_id": practice.automated.asleep.pk},
         "automation_automationrule_off": {"rule_id": practice.automated.timeout.pk},
+        "automation_automationrule_library": {},
         "automation_automationrule_dryrun": {"rule_id": practice.automated.rule.pk},
         **{
             f"automation_automationrule_{verb}": {"rule_id": practice.automated.rule.pk}
