@@ -21,6 +21,7 @@ from automation.definition import hours
 from automation.engine import readable_actions
 from automation.judging import TIMEOUT
 from automation.schemas import schema_problems
+from automation.values import in_language
 from automation.vocabulary import practice_fields
 from journeys.selectors.history import event_label
 from kura.conditions import (
@@ -124,10 +125,14 @@ def then_words(rule: Definition, practice: Practice) -> list[str]:
 
 
 def action_words(kind: str, params: Mapping[str, Any], practice: Practice) -> str:
-    """What the action says of itself; its bare name when it is unknown or unreadable."""
+    """What the action says of itself; only what it is called when its parameters are unreadable,
+    and its bare name when nobody knows it.
+    """
     known = ACTIONS.get(kind)
-    if known is None or schema_problems(known.schema, params):
+    if known is None:
         return kind
+    if schema_problems(known.schema, params):
+        return in_language(known.labels)
     return known.sentence(params, practice)
 
 

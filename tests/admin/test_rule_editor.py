@@ -403,6 +403,43 @@ def test_a_rule_that_is_switched_off_stays_off(client, ours):
     assert "does nothing until it is switched on" in client.get(answer["Location"]).content.decode()
 
 
+# --- dry run ------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tries_what_stands_in_the_form_and_keeps_it(client, ours):
+    one = a_rule(ours, conditions=HIGH)
+    editor = Editor(client, edit_url(one))
+    posted = {**editor.fields, "name": "Otra", "g-0-0-value": "LOW", "dry_run": "1"}
+
+    editor.answer = client.post(edit_url(one), posted)
+
+    assert "<b>0</b> of <b>1</b> event would have set it off" in editor.html
+    assert "1 no longer" in editor.html
+    assert (editor.value("name"), editor.value("g-0-0-value")) == ("Otra", "LOW")
+    assert (again(one).draft, again(one).version) == (None, 1)
+
+
+def test_a_new_rule_is_tried_before_anything_is_kept(client, ours):
+    editor = Editor(client, reverse(NEW))
+    editor.type(name="Prueba", trigger="RISK_ANALYSIS_COMPLETED", a__0__type="emit_event")
+    posted = {**editor.fields, "a-0-event_type": "ready", "dry_run": "1"}
+
+    answer = client.post(reverse(NEW), posted)
+
+    assert "<b>1</b> of <b>1</b> event would have set it off" in answer.content.decode()
+    with tenancy.every_organization():
+        assert not AutomationRule.objects.filter(name="Prueba").exists()
+
+
+def test_a_dry_run_of_a_rule_with_errors_names_them(client, ours):
+    one = a_rule(ours)
+    posted = {**Editor(client, edit_url(one)).fields, "name": "", "dry_run": "1"}
+
+    answer = client.post(edit_url(one), posted)
+
+    assert "1 problem has to be corrected first." in answer.content.decode()
+
+
 # --- two editors --------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from automation.models import AutomationRule, RuleVersion
+from automation.services.rules import create_draft
 from kura import tenancy
 from tests.api.conftest import by_key, by_token, problem
 from tests.automation.practice import a_definition, a_rule, emit, move
@@ -453,3 +454,18 @@ def test_of_two_writers_who_saw_the_same_one_is_told(committed_db):
     [kept] = [response for response in answers if response.status_code == 200]
     now = apis[0].get(where).json()
     assert (now["name"], now["draft"]) == (kept.json()["name"], kept.json()["draft"])
+
+
+def test_a_rule_that_was_only_begun_is_told_and_published_as_version_1(api, organization, template):
+    with tenancy.scope(organization):
+        begun = create_draft(organization=organization, definition={"name": "Begun"})
+    address = f"{RULES}/{begun.pk}"
+
+    told = api.get(f"{address}?expand=words").json()
+    kept = api.call("PATCH", address, {"draft": a_definition()})
+    published = api.post(f"{address}/publish", {})
+
+    assert (told["version"], told["is_active"], told["draft"]) == (0, False, {"name": "Begun"})
+    assert kept.status_code == 200, kept.content
+    assert published.status_code == 200, published.content
+    assert (published.json()["version"], published.json()["is_active"]) == (1, False)

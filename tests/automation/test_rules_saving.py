@@ -9,6 +9,7 @@ from automation import errors
 from automation.models import AutomationRule, RuleRun, RuleSwitch, RuleVersion
 from automation.services.rules import (
     archive,
+    create_draft,
     create_rule,
     discard_draft,
     publish,
@@ -168,6 +169,53 @@ def test_a_draft_can_be_thrown_away(rule, therapist):
     assert discard_draft(rule_id=rule.pk).draft is None
     with pytest.raises(errors.NoDraft):
         publish(rule_id=rule.pk, user=therapist, expected_version=1)
+
+
+# --- a rule that was never published --------------------------------------------------------------
+
+
+@pytest.fixture
+def begun(organization, template):
+    return create_draft(organization=organization, definition={"name": " Begun ", "stage": 5})
+
+
+def test_a_rule_can_be_begun_without_saying_anything(begun):
+    assert (begun.version, begun.is_active, begun.name) == (0, False, "Begun")
+    assert begun.draft == {"name": " Begun ", "stage": 5}
+    assert versions_of(begun) == switches_of(begun) == []
+
+
+def test_what_was_only_begun_hears_nothing_and_cannot_be_switched_on(begun, patient, therapist):
+    tell(patient, "PAYMENT_SUCCEEDED")
+    drain()
+
+    with pytest.raises(errors.InvalidRule):
+        set_active(rule_id=begun.pk, is_active=True, user=therapist)
+
+    assert not RuleRun.objects.filter(rule=begun).exists()
+
+
+def test_its_name_follows_the_draft_until_it_is_published(begun, therapist):
+    save_draft(rule_id=begun.pk, definition=a_definition(name=""))
+    without = AutomationRule.objects.get(pk=begun.pk).name
+    save_draft(rule_id=begun.pk, definition=a_definition(name="Paid"))
+
+    published = publish(rule_id=begun.pk, user=therapist, expected_version=0)
+
+    assert without
+    assert (published.version, published.name, published.is_active) == (1, "Paid", False)
+    assert versions_of(published) == [(1, "Paid", therapist.pk)]
+    save_draft(rule_id=begun.pk, definition=a_definition(name="Later"))
+    assert AutomationRule.objects.get(pk=begun.pk).name == "Paid"
+
+
+def test_what_cannot_be_kept_begins_no_rule(organization, other_organization, template):
+    with pytest.raises(errors.InvalidRule):
+        create_draft(organization=organization, definition={"name": "\x00"})
+    with pytest.raises(errors.RuleNotFound):
+        create_draft(organization=other_organization, definition={})
+
+    assert AutomationRule.objects.count() == 0
 
 
 def test_switching_is_kept_with_who_did_it_and_only_when_something_changed(rule, therapist):

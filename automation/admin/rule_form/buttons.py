@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from automation.admin.rule_form.choices import Vocabulary
 from automation.admin.rule_form.params import parts_of, texts_of
@@ -225,11 +224,7 @@ def _swapped(rows: RuleRows, number: int, place: int) -> Edited:
     actions = list(rows.actions)
     actions[number], actions[place] = actions[place], actions[number]
     way = {0: "down", last: "up"}.get(place, "up" if place < number else "down")
-    said = ngettext(
-        "The action is now number %(place)s of %(count)s.",
-        "The action is now number %(place)s of %(count)s.",
-        last + 1,
-    )
+    said = _("The action is now number %(place)s of %(count)s.")
     told = {"place": place + 1, "count": last + 1}
     return Edited(replace(rows, actions=tuple(actions)), said % told, f"action-{way}:{place}")
 

@@ -44,13 +44,14 @@ _LABELS: Final[Mapping[str, Promise]] = {
     "body-en": gettext_lazy("Text of the e-mail in English"),
     "text-es": gettext_lazy("Text of the task in Spanish"),
     "text-en": gettext_lazy("Text of the task in English"),
-    "reminder": gettext_lazy("It presses the patient: not sent while a journey is on hold"),
+    "reminder": gettext_lazy("It is a reminder"),
     "due_in_hours": gettext_lazy("To be done within hours"),
     "event_type": gettext_lazy("Name of the event"),
     "payload": gettext_lazy("What the event says"),
 }
 _HELP: Final[Mapping[str, Promise]] = {
     "due_in_hours": gettext_lazy("Empty: no date."),
+    "reminder": gettext_lazy("Not sent while a journey is on hold."),
     "event_type": gettext_lazy("Letters, digits and underscores, for example sauna_done."),
     "payload": gettext_lazy("One line each, for example minutes: 20"),
 }
