@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from automation.models.rule import AutomationRule
-from bench.figures import Figure, Target, single
+from bench.figures import Figure, Target, compared, single
 from bench.practice import Practice, settle
 from journeys.blueprints import Blueprint, stages_from_codes
 from journeys.cause import by_user
@@ -44,8 +44,9 @@ STAGES: Final = (
 QUICK: Final = Target(at_most=50)  # ms
 PAGE_IN: Final = Target(at_most=300)  # ms, on the server
 LIST: Final = "admin:patients_patient_changelist"
+PLAIN: Final = "a plain list"
 PAGES: Final = {
-    "a plain list": ("admin:journeys_enrollment_changelist", ""),
+    PLAIN: ("admin:journeys_enrollment_changelist", ""),
     "the panel": ("admin:index", ""),
     "patients by priority": (LIST, ""),
     "patients who need a decision": (LIST, "view=action_required"),
@@ -82,6 +83,15 @@ def _pages(practice: Practice, rounds: int) -> Iterator[Figure]:
     for name, values in took.items():
         yield single(
             f"page: {name}, {PATIENTS:,} patients", unit="ms", values=values, target=PAGE_IN
+        )
+    for name in (one for one in took if one != PLAIN):
+        yield compared(
+            f"page: {name} beside {PLAIN}",
+            unit="ms",
+            service=took[name],
+            other=took[PLAIN],
+            against=PLAIN,
+            target=None,
         )
 
 
