@@ -19,7 +19,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 from django.utils.timezone import localdate, make_aware
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -73,7 +74,7 @@ class CredentialForm(forms.Form):
         """Two of one name could not be told apart; and a form sent twice makes one."""
         name: str = self.cleaned_data["name"]
         if self.taken.filter(name=name).exists():
-            raise ValidationError(_("There is one of this name already. Choose another name."))
+            raise ValidationError(_("This name is in use already. Choose another one."))
         return name
 
     def clean_expires_on(self) -> date | None:
@@ -139,7 +140,12 @@ def begins(shown: str) -> str:
 
 
 def lines(words: Iterable[str]) -> str:
-    return format_html_join("", '<span class="line">{}</span>', ((one,) for one in words))
+    return format_html_join("", '<span class="one-scope">{}</span>', ((one,) for one in words))
+
+
+def labelled(label: str, value: str) -> str:
+    """On a telephone a row is a card without headings, so the cell says what it is."""
+    return format_html('<span class="only-narrow">{}: </span>{}', capfirst(label), value)
 
 
 def moment_or(value: datetime | None, otherwise: str) -> str:
@@ -148,7 +154,7 @@ def moment_or(value: datetime | None, otherwise: str) -> str:
 
 def state_of(*, ends_at: datetime | None, revoked: bool = False) -> Badge:
     if revoked:
-        return Badge("closed", _("Revoked"))
+        return Badge("closed", _("Was revoked"))
     if ends_at is not None and ends_at <= timezone.now():
-        return Badge("closed", _("Expired"))
-    return Badge("active", _("Valid"))
+        return Badge("closed", _("Has expired"))
+    return Badge("active", _("In force"))

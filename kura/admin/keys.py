@@ -32,7 +32,7 @@ class IntegrationKeyAdmin(PracticeOwnedAdmin):
     change_form_template = "kura/credential.html"
     list_display = ("name", "prefix_shown", "may", "made", "ends", "used", "state")
     fields = ("name", "prefix_shown", "may", "made", "created_by", "ends", "used", "state")
-    search_fields = ("name",)
+    sortable_by = ()
     empty_words = gettext_lazy(
         "There is no key yet. A program of your practice, such as the payment service or the "
         "booking page, needs one to report events or to read journeys."
@@ -79,15 +79,17 @@ class IntegrationKeyAdmin(PracticeOwnedAdmin):
 
     @admin.display(description=gettext_lazy("date made"), ordering="created")
     def made(self, key: IntegrationKey) -> str:
-        return moment(key.created)
+        return credentials.labelled(_("date made"), moment(key.created))
 
     @admin.display(description=gettext_lazy("expires"), ordering="expiry_date")
     def ends(self, key: IntegrationKey) -> str:
-        return moment(key.expiry_date) if key.expiry_date else _("when it is revoked")
+        end = moment(key.expiry_date) if key.expiry_date else _("when it is revoked")
+        return credentials.labelled(_("expires"), end)
 
     @admin.display(description=gettext_lazy("last used"), ordering="last_used_at")
     def used(self, key: IntegrationKey) -> str:
-        return moment(key.last_used_at) if key.last_used_at else _("never")
+        used = moment(key.last_used_at) if key.last_used_at else _("never")
+        return credentials.labelled(_("last used"), used)
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: IntegrationKey) -> str:
@@ -144,5 +146,5 @@ class IntegrationKeyAdmin(PracticeOwnedAdmin):
             return credentials.ask_to_revoke(self, request, key, facts=facts)
         if request.method == "POST" and revoke_key(key_id=key.pk):
             self.log_change(request, key, [{"changed": {"fields": [REVOKED]}}])
-        messages.success(request, _("“%(name)s” is revoked.") % {"name": key.name})
+        messages.success(request, _("“%(name)s” works no longer.") % {"name": key.name})
         return redirect(credentials.url(self, "changelist"))

@@ -36,6 +36,7 @@ TEAM: Final = "accounts.change_user"  # who may revoke a colleague's
 class ApiTokenAdmin(PracticeOwnedAdmin):
     change_form_template = "kura/credential.html"
     fields = ("name", "owner", "prefix_shown", "may", "made", "ends", "state")
+    sortable_by = ()
     empty_words = gettext_lazy(
         "There is no token yet. A program that works in your name, such as a script of your own, "
         "needs one."
@@ -116,11 +117,12 @@ class ApiTokenAdmin(PracticeOwnedAdmin):
 
     @admin.display(description=gettext_lazy("date made"), ordering="created")
     def made(self, token: ApiToken) -> str:
-        return moment(token.created)
+        return credentials.labelled(_("date made"), moment(token.created))
 
     @admin.display(description=gettext_lazy("expires"), ordering="expiry")
     def ends(self, token: ApiToken) -> str:
-        return moment(token.expiry) if token.expiry else _("when it is revoked")
+        end = moment(token.expiry) if token.expiry else _("when it is revoked")
+        return credentials.labelled(_("expires"), end)
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, token: ApiToken) -> str:
@@ -179,5 +181,5 @@ class ApiTokenAdmin(PracticeOwnedAdmin):
             return credentials.ask_to_revoke(self, request, token, facts=facts)
         self.log_deletions(request, ApiToken.objects.filter(pk=token.pk))
         token.delete()
-        messages.success(request, _("“%(name)s” is revoked.") % {"name": token.name})
+        messages.success(request, _("“%(name)s” works no longer.") % {"name": token.name})
         return redirect(credentials.url(self, "changelist"))

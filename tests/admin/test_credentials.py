@@ -109,7 +109,7 @@ def test_a_key_lasts_to_the_end_of_its_day_on_the_practices_clock(ours):
     [
         ({"name": ""}, "Este campo es obligatorio"),
         ({"name": "x" * 51}, "50"),
-        ({"name": "Stripe Om"}, "Ya hay uno con este nombre"),
+        ({"name": "Stripe Om"}, "Este nombre ya está en uso"),
         ({"scopes": []}, "Elige al menos una opción"),
         ({"scopes": ["journeys:unblock"]}, "no está entre las posibles"),
         ({"scopes": ["root"]}, "no está entre las posibles"),
@@ -144,7 +144,7 @@ def test_a_revoked_key_is_refused_with_its_next_request_and_stays_on_the_list(ou
 
     assert "No se puede deshacer" in asked.content.decode()
     assert still == 200
-    assert all("queda revocado" in one.content.decode() for one in answers)
+    assert all("ya no sirve" in one.content.decode() for one in answers)
     problem(api_of(text).get(ME), 401, "invalid_token")
     assert "Página web" in client.get(KEYS).content.decode()
     history = client.get(reverse("admin:accounts_integrationkey_history", args=[made.pk]))
@@ -162,7 +162,7 @@ def test_the_list_says_in_words_what_a_key_may_and_when_it_was_used(ours):
     assert "events:write" not in page
     assert f"ki_{ours.key.prefix}…" in page
     assert used.isoformat()[:19] in page
-    assert "Caducado" in page
+    assert "Caducó" in page
     assert "nunca" in page
 
 
