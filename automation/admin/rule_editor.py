@@ -289,14 +289,17 @@ def show(draft: Draft, status: int = 200) -> HttpResponse:
     form = RuleForm(draft.rows, draft.said, draft.words, desk.point)
     if draft.is_checked:
         form.show(draft.problems)
-    form.focus(draft.edited.focus)
+    focus = draft.edited.focus
+    if draft.refusal and not draft.is_conflict:
+        focus = form.first_mistake
+    form.focus(focus)
     context = {
         "title": _("Edit %(rule)s") % {"rule": desk.rule.name} if desk.rule else _("New rule"),
         "form": form,
         "draft": draft,
         "mistakes": form.mistakes,
         "said": draft.edited.said,
-        "focus": draft.edited.focus,
+        "focus": focus,
         "is_published": desk.is_published,
         "next_version": desk.next_version,
         "card": _dry_run(draft),

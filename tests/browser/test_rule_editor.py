@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from automation.models import AutomationRule
 from automation.services.rules import create_rule, publish
 from kura import tenancy
-from tests.admin.automated import CONFIRM, HIGH, STAGE
+from tests.admin.automated import CONFIRM, HIGH, STAGE, process, tell
 from tests.admin.conftest import Practice
 from tests.browser.conftest import tab_to
 
@@ -104,6 +104,9 @@ def test_the_block_at_high_risk_is_built_from_nothing_by_keyboard(open_page, our
     hands.choose("g-1-0-value", "Sí")
     hands.choose("a-0-type", "Mover de etapa", then="a-0-status")
     hands.choose("a-0-status", "Bloqueado")
+    tab_to(page, "button[name=dry_run]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#dry-run-result .dry-run-head")
     hands.press("publish", "h2.ask-title")
     hands.press("publish", "ul.messagelist .success")
 
@@ -117,6 +120,13 @@ def test_the_block_at_high_risk_is_built_from_nothing_by_keyboard(open_page, our
         {"type": "update_journey_status", "params": {"key": "retreat", "status": "BLOCKED"}}
     ]
     assert page.locator("h1").inner_text() == "Bloquear riesgo alto"
+    risk = {"risk_level": "HIGH", "medication_active": True}
+    event = tell(ours.patient, "RISK_ANALYSIS_COMPLETED", "after", risk)
+    process()
+    page.goto(reverse("admin:patients_patient_change", args=[ours.patient.pk]))
+    page.click(f"a[href*='{event.pk}'] >> nth=0")
+    page.wait_for_url(f"**/{event.pk}/**")
+    assert "Bloquear riesgo alto" in page.inner_text("main")
 
 
 @SCRIPTS
@@ -222,3 +232,31 @@ def test_the_preview_of_a_mail_follows_while_it_is_written(open_page, ours):
 
     page.wait_for_selector("#preview-1 :text('Tu plaza, Marta.')")
     assert page.locator("#id_a-0-subject-es:focus").count() == 1
+
+
+@pytest.mark.parametrize("answer", ["none", "400"])
+def test_without_an_answer_the_form_stays_and_says_so(open_page, ours, answer):
+    page = open_page(ours.manager)
+    page.goto(edit_url(a_rule(ours)))
+    page.fill("#id_name", "Escrito")
+    refuse = {"none": lambda route: route.abort(), "400": lambda route: route.fulfill(status=400)}
+    page.route("**/edit/", refuse[answer])
+
+    page.click("button[value='save']")
+    page.wait_for_selector("#rule-unsent:visible")
+    page.unroute("**/edit/")
+    page.click("button[value='save']")
+    page.wait_for_selector("ul.messagelist .success")
+
+    assert page.locator("#id_name").input_value() == "Escrito"
+
+
+@SCRIPTS
+def test_a_refusal_leads_to_the_first_field_that_is_wrong(open_page, ours, scripts):
+    page = open_page(ours.manager, java_script_enabled=scripts)
+    page.goto(edit_url(a_rule(ours)))
+    page.fill("#id_priority", "primero")
+
+    page.click("button[value='publish']")
+
+    page.wait_for_selector("#id_priority:focus")

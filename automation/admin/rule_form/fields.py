@@ -159,6 +159,12 @@ class RuleForm(forms.Form):
         told = (self.elsewhere, self.of_actions, self.of_tree)
         return len(self.errors) + sum(len(set(one)) for one in told)
 
+    @property
+    def first_mistake(self) -> str:
+        """Of the page: the name of a field, or the value of a button; "" when nothing is wrong."""
+        wrong = next((name for name in self.fields if name in self.errors), "")
+        return wrong or ("action-add" if self.of_actions else "")
+
     def focus(self, name: str) -> None:
         if name in self.fields:
             self.fields[name].widget.attrs["autofocus"] = True

@@ -73,17 +73,23 @@ document.addEventListener("input", (event) => {
   }
 });
 
-/* What is typed while the editor of a rule is on its way is sent after it, not swapped away. */
+/* The editor of a rule: what is typed while it is on its way is sent after it, not swapped away, and
+   without an answer the form stays. */
 const typed = (form) => new URLSearchParams(new FormData(form)).toString();
+const lost = (is) => document.querySelector("#rule-unsent")?.toggleAttribute("hidden", !is);
 addEventListener("htmx:beforeRequest", ({ target }) => {
   const form = target.closest("#rule-form form");
   if (form) form.dataset.sent = typed(form);
+  lost(false);
 });
+addEventListener("htmx:sendError", ({ target }) => lost(!tried({ target })));
 addEventListener("htmx:beforeSwap", ({ detail }) => {
   const form = detail.target.querySelector("form[data-sent]");
-  if (!form || typed(form) === form.dataset.sent) return;
+  const answered = detail.xhr.responseText.includes('id="rule-form"');
+  if (!form || (answered && typed(form) === form.dataset.sent)) return;
   detail.shouldSwap = false;
-  form.requestSubmit(detail.requestConfig.triggeringEvent?.submitter);
+  if (answered) form.requestSubmit(detail.requestConfig.triggeringEvent?.submitter);
+  else lost(true);
 });
 
 /* A page that was reached by its fragment begins there, also after a reload. */
