@@ -139,9 +139,13 @@ def _lately(rule: AutomationRule, now: datetime) -> Mapping[str, int]:
 
 def _asked_words(lately: Mapping[str, int]) -> str:
     told = {"number": lately["asked"]}
-    once = "It was asked once in the last 30 days."
     return (
-        ngettext(once, "It was asked %(number)s times in the last 30 days.", told["number"]) % told
+        ngettext(
+            "It was asked once in the last 30 days.",
+            "It was asked %(number)s times in the last 30 days.",
+            told["number"],
+        )
+        % told
     )
 
 
@@ -149,8 +153,14 @@ def _ran_words(lately: Mapping[str, int]) -> str:
     told = {"number": lately["ran"]}
     if not told["number"]:
         return _("it did not run in the last 30 days")
-    once = "it ran once in the last 30 days"
-    return ngettext(once, "it ran %(number)s times in the last 30 days", told["number"]) % told
+    return (
+        ngettext(
+            "it ran once in the last 30 days",
+            "it ran %(number)s times in the last 30 days",
+            told["number"],
+        )
+        % told
+    )
 
 
 def _what_came(
