@@ -70,7 +70,7 @@ def _rules(page: EventPage) -> str:
         "%(counter)s rules listened to this event",
         len(page.runs),
     ) % {"counter": len(page.runs)}
-    ran = ngettext("%(counter)s ran", "%(counter)s ran", page.ran) % {"counter": page.ran}
+    ran = ngettext("1 ran", "%(counter)s ran", page.ran) % {"counter": page.ran}
     return f"{listened}: {ran}"
 
 
@@ -84,7 +84,7 @@ def _nobody(page: EventPage) -> str:
 
 def _actions(page: EventPage) -> str:
     counted = ngettext("%(counter)s action", "%(counter)s actions", page.written)
-    done = ngettext("%(counter)s done", "%(counter)s done", page.done)
+    done = ngettext("1 done", "%(counter)s done", page.done)
     return f"{counted % {'counter': page.written}}: {done % {'counter': page.done}}"
 
 

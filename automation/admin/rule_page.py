@@ -138,29 +138,21 @@ def _lately(rule: AutomationRule, now: datetime) -> Mapping[str, int]:
 
 
 def _asked_words(lately: Mapping[str, int]) -> str:
-    told = {"number": lately["asked"]}
-    return (
-        ngettext(
-            "It was asked once in the last 30 days.",
-            "It was asked %(number)s times in the last 30 days.",
-            told["number"],
-        )
-        % told
-    )
+    return ngettext(
+        "It was asked once in the last 30 days.",
+        "It was asked %(number)s times in the last 30 days.",
+        lately["asked"],
+    ) % {"number": lately["asked"]}
 
 
 def _ran_words(lately: Mapping[str, int]) -> str:
-    told = {"number": lately["ran"]}
-    if not told["number"]:
+    if not lately["ran"]:
         return _("it did not run in the last 30 days")
-    return (
-        ngettext(
-            "it ran once in the last 30 days",
-            "it ran %(number)s times in the last 30 days",
-            told["number"],
-        )
-        % told
-    )
+    return ngettext(
+        "it ran once in the last 30 days",
+        "it ran %(number)s times in the last 30 days",
+        lately["ran"],
+    ) % {"number": lately["ran"]}
 
 
 def _what_came(
