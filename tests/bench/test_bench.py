@@ -78,8 +78,9 @@ def test_the_processor_is_counted_by_request() -> None:
     ours = [serving.Answered(seconds=2, latencies=[0.01] * 100, cpu=0.4)]
     bare = [serving.Answered(seconds=1, latencies=[0.01] * 100, cpu=0.2)]
 
-    rate, processor, _p95 = api._figures(1, {"bare": bare, "GET patient": ours})
+    bare_p95, rate, processor, _p95 = api._figures(1, {"bare": bare, "GET patient": ours})
 
+    assert bare_p95.name == "bare, 1 client, p95"
     assert (rate.value, rate.met) == (0.5, False)
     assert (processor.value, processor.medians) == (2, {"service": 4, "bare": 2})
 
