@@ -252,7 +252,8 @@ def event_page(event: SystemEventLog, sight: Sight) -> EventPage:
     practice = Practice(organization=event.organization)
     hearing = hearing_of(event, practice)
     logs = readable(JourneyLog.objects.filter(trigger_event=event)).order_by("id")[:MOST]
-    moves = history_lines(list(logs))
+    known = {(event.organization_id, one.key): one for one in practice.journeys.values()}
+    moves = history_lines(list(logs), known)
     journey = practice.journeys.get(event.journey_key or "")
     contents = getattr(event, "payload_row", None)
     messages = list(Message.objects.filter(event=event).order_by("created_at")[:MOST])
