@@ -414,7 +414,7 @@ def test_a_dry_run_tries_what_stands_in_the_form_and_keeps_it(client, ours):
     editor.answer = client.post(edit_url(one), posted)
 
     assert "<b>0</b> of <b>1</b> event would have set it off" in editor.html
-    assert "1 no longer" in editor.html
+    assert "No longer: 1 (patients: 1)" in editor.html
     assert (editor.value("name"), editor.value("g-0-0-value")) == ("Otra", "LOW")
     assert (again(one).draft, again(one).version) == (None, 1)
 
