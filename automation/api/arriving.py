@@ -29,7 +29,7 @@ from automation.sources import Source, SourceKind
 from journeys.models.template import KEY_PATTERN
 from kura.api.bodies import JsonParser, body_of, parsed
 from kura.api.callers import Caller, caller_of
-from kura.api.fields import Moment, Text
+from kura.api.fields import Coded, Moment, Text
 from kura.api.idempotency import key_of
 from kura.api.serializers import Body
 
@@ -78,7 +78,7 @@ class NewEvent(Body):
     event_type = Text(max_length=80)
     occurred_at = Moment(required=False)
     patient = PatientName()
-    journey_key = serializers.RegexField(KEY_PATTERN, required=False, allow_null=True)
+    journey_key = Coded(KEY_PATTERN, required=False, allow_null=True)
     payload = serializers.DictField(required=False, default=dict)
 
 
@@ -92,7 +92,7 @@ class CloudEvent(Body):
     type = Text(max_length=80)
     subject = Text(max_length=MAX_REFERENCE)
     time = Moment(required=False)
-    journeykey = serializers.RegexField(KEY_PATTERN, required=False, allow_null=True)
+    journeykey = Coded(KEY_PATTERN, required=False, allow_null=True)
     datacontenttype = Text(required=False, allow_null=True)
     dataschema = Text(required=False, allow_null=True)
     data = serializers.DictField(required=False, default=dict)  # type: ignore[assignment]

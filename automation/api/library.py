@@ -16,7 +16,7 @@ from automation.library import READY_RULES, install
 from automation.models.rule import AutomationRule
 from automation.values import in_language
 from journeys.models.template import KEY_PATTERN
-from kura.api.fields import Flag
+from kura.api.fields import Coded, Flag
 from kura.api.scopes import JOURNEYS_READ, RULES_WRITE
 from kura.api.serializers import Body
 from kura.api.versions import fingerprint, versioned
@@ -75,9 +75,7 @@ class LibraryView(ApiView):
 class Installation(Body):
     """`journey_keys`: only of these journeys. `also_waiting` as in a rule."""
 
-    journey_keys = serializers.ListField(
-        child=serializers.RegexField(KEY_PATTERN), required=False, max_length=100
-    )
+    journey_keys = serializers.ListField(child=Coded(KEY_PATTERN), required=False, max_length=100)
     also_waiting = Flag(required=False)
 
 

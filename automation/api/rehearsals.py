@@ -35,7 +35,7 @@ from automation.sentences import words_of_rule
 from automation.validation import problems_of
 from journeys.errors import PatientNotFound
 from journeys.models.template import KEY_PATTERN
-from kura.api.fields import Moment, Text
+from kura.api.fields import Coded, Moment, Text
 from kura.api.schema import Flaw
 from kura.api.scopes import EVENTS_READ, RULES_WRITE
 from kura.api.serializers import Body
@@ -116,7 +116,7 @@ class EventInQuestion(Body):
     event_type = Text(required=False, max_length=80)
     occurred_at = Moment(required=False)
     patient = PatientName(required=False)
-    journey_key = serializers.RegexField(KEY_PATTERN, required=False, allow_null=True)
+    journey_key = Coded(KEY_PATTERN, required=False, allow_null=True)
     payload = serializers.DictField(required=False)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:

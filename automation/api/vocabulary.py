@@ -22,6 +22,7 @@ from automation.values import in_language
 from automation.vocabulary import common_paths, payload_paths, practice_fields, unit_of
 from journeys.event_types import EVENT_TYPES, AssertedBy, EventType
 from journeys.models.template import KEY_PATTERN
+from kura.api.fields import Coded
 from kura.api.scopes import JOURNEYS_READ
 from kura.api.serializers import Query
 from kura.api.versions import fingerprint, versioned
@@ -125,7 +126,7 @@ class Vocabulary(serializers.Serializer[Any]):
 class VocabularyQuery(Query):
     """`journey_key`: the stages that fields offer are those of this journey."""
 
-    journey_key = serializers.RegexField(KEY_PATTERN, required=False)
+    journey_key = Coded(KEY_PATTERN, required=False)
 
 
 class VocabularyView(ApiView):

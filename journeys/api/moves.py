@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from kura.api.fields import Moment, Text
+from kura.api.fields import Coded, Moment, Text
 from kura.api.serializers import Body, Query
 
 LONGEST: Final = 60  # characters of a key or a code
@@ -31,7 +31,7 @@ class Reason(Text):
         super().__init__(required=False, allow_blank=True, max_length=LONGEST_REASON)
 
 
-class ReasonCode(serializers.RegexField):
+class ReasonCode(Coded):
     """A kind of reason, without personal data: it stays in the log for ever."""
 
     def __init__(self) -> None:

@@ -44,16 +44,23 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Coded(Text, serializers.RegexField):
+    """Text of one form: a key or a code."""
+
+    default_error_messages = {"invalid": _("This is not written as such a code is.")}
+
+
 class Whole(serializers.IntegerField):
-    """A JSON integer that 64 bits hold."""
+    """A JSON integer that 64 bits hold; JSON calls 3.0 one as well."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"min_value": -MAX_INTEGER, "max_value": MAX_INTEGER, **kwargs})
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool | float):
+        is_whole = isinstance(data, int) or (isinstance(data, float) and data.is_integer())
+        if isinstance(data, bool) or not is_whole:
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(int(data))
 
 
 class Flag(serializers.BooleanField):

@@ -115,6 +115,16 @@ def test_a_token_lasts_thirty_days_unless_asked(therapist):
     assert usual.endswith("Z")
 
 
+@pytest.mark.parametrize(
+    ("days", "status"),
+    [(3.0, 201), (2.5, 400), ("3", 400), (True, 400), (None, 400), ([3], 400), (1e300, 400)],
+)
+def test_days_are_a_whole_number_as_json_has_it(therapist, days, status):
+    made = by_session(therapist).post(TOKENS, {"name": "a", "expires_in_days": days})
+
+    assert made.status_code == status
+
+
 def test_an_expired_token_is_told_apart(therapist):
     api = by_token(therapist, expires_at=timezone.now())
 

@@ -186,7 +186,14 @@ def test_where_the_template_is_another_one_nothing_is_made(api, template):
 
 
 @pytest.mark.parametrize(
-    "body", [{"journey_keys": "intake"}, {"journey_keys": ["No Key"]}, {"keys": []}, []]
+    "body",
+    [
+        {"journey_keys": "intake"},
+        {"journey_keys": ["No Key"]},
+        {"journey_keys": [7]},
+        {"keys": []},
+        [],
+    ],
 )
 def test_a_body_that_is_none_installs_nothing(api, body):
     assert api.post(INSTALL, body).status_code == 400
