@@ -16,6 +16,7 @@ from tests.admin.rule_forms import NEW, Editor, again, edit_url, page_of
 from tests.admin.test_pages import queries
 
 MEDICATED = {"field": "event.payload.medication_active", "op": "eq", "value": True}
+HALF = '{"field": "event.payload.risk_score", "op": "gte", "value": 3, "label": {"en": "\\ud800"}}'
 DEEP = {"all": [{"any": [HIGH, {"all": [MEDICATED, NAMED]}]}, STAGE]}
 
 
@@ -438,6 +439,22 @@ def test_a_dry_run_of_a_rule_with_errors_names_them(client, ours):
     answer = client.post(edit_url(one), posted)
 
     assert "1 problem has to be corrected first." in answer.content.decode()
+
+
+@pytest.mark.parametrize("act", ["save", "publish", "look"])
+@pytest.mark.parametrize("typed", ["1e999", "9" * 400, "\x00", HALF, '{"a": NaN}'])
+def test_whatever_is_typed_is_kept_or_refused_and_never_fails(client, ours, typed, act):
+    said = {"field": "event.payload.risk_score", "op": "gte", "value": 3}
+    one = a_rule(ours, "RISK_ANALYSIS_COMPLETED", REMIND, conditions=said)
+    names = ("name", "priority", "g-0-0-value", "g-0-0-kept", "a-0-body-es", "a-0-kept")
+    posted = Editor(client, edit_url(one)).fields | dict.fromkeys(names, typed) | {"act": act}
+    if typed == HALF:
+        posted |= {"g-0-0-value": "3", "priority": "100"}
+
+    answer = client.post(edit_url(one), posted)
+
+    assert answer.status_code in {200, 302}
+    assert again(one).version == 1
 
 
 # --- two editors --------------------------------------------------------------------------------

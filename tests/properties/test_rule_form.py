@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from automation.actions import ACTIONS
 from automation.actions.base import Practice
+from automation.admin.rule_form.buttons import settled
+from automation.admin.rule_form.choices import Vocabulary
+from automation.admin.rule_form.fields import RuleForm
 from automation.admin.rule_form.posting import as_posted, posted_rows
 from automation.admin.rule_form.rows import rows_of
 from automation.admin.rule_form.written import Reading, definition_of, places_of
@@ -246,6 +249,40 @@ def test_every_problem_of_a_shown_rule_has_its_field(practice, data):
         assert pointer or problem.pointer.startswith("/conditions"), problem
         if pointer.startswith(("/name", "/stage", "/journey_key")):
             assert places[pointer] in names
+
+
+ODD = st.text(max_size=5) | st.sampled_from(
+    [
+        "", " ", "1e999", "-", "1.000", "9" * 400, "\x00", "\ud800", "{", "[[]]", '{"all": [1]}',
+        "null", '{"type": "send_email", "params": 3}', '{"field": [], "op": {}, "value": NaN}',
+        "true", "CUSTOM.", "event.payload.", "journeys.", "JOURNEY_STAGE_TIMEOUT", "exists", "in",
+        "before", "2026-02-30T9",
+    ]
+)  # fmt: skip
+
+
+@CALM
+@given(data=st.data())
+def test_whatever_is_posted_is_read_shown_and_judged(practice, data):
+    pairs = as_posted(rows_of(data.draw(rules(practice)), "."))
+    counts = {"groups", "actions"}
+    odd = [
+        (name, data.draw(ODD) if data.draw(st.integers(0, 3)) == 0 else value)
+        if name not in counts and not name.endswith("-count")
+        else (name, value)
+        for name, value in pairs
+    ]
+
+    posted = posted_rows(as_query(odd))
+    words = Vocabulary(practice, posted.trigger_event, posted.journey)
+    rows = settled(posted, words)
+    said = definition_of(rows, Reading(words.field, "."))
+    form = RuleForm(rows, said, words, ".")
+    form.show(problems_of(said, practice))
+
+    assert len(form.acts) == len(rows.actions)
+    assert all(str(field) for field in form)
+    assert bool(form.mistakes) is bool(problems_of(said, practice))
 
 
 def test_every_ready_rule_comes_back_as_it_is(practice):

@@ -235,8 +235,12 @@ def _action_places(number: int, row: ActionRow) -> Iterator[tuple[str, str]]:
 
 
 def _loaded(text: str) -> Any:
-    """None for nothing, and for what somebody else wrote into the page."""
+    """None for nothing, and for what somebody else wrote into the page: also halves of characters,
+    which no page can show.
+    """
     try:
-        return json.loads(text) if text else None
+        found = json.loads(text) if text else None
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    return found
