@@ -14,7 +14,8 @@
     rules.py       the rules in words, their versions and their runs, to read
     rule_pages.py  what the pages that change a rule share
     rule_form/     a rule as rows of a form, and back
-    rule_editor.py the page that builds and edits a rule, and keeps its draft
+    rule_draft.py  what the editor of a rule works on, and the page that shows it
+    rule_editor.py the pages that build and edit a rule, and keep its draft
     rule_publishing.py  what a rule would do from now on, and its next version
     rule_acts.py   the pages that discard a draft, copy a rule and archive it
     switching.py   the pages that switch a rule on and off

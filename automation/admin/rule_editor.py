@@ -9,153 +9,38 @@ last change: of two editors the second gets 409 with all that was typed, and may
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils import formats
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from automation import errors
-from automation.actions.base import Practice
-from automation.admin.dry_runs import Card, card_of, days_asked
-from automation.admin.rule_form.buttons import Edited, acted, settled
-from automation.admin.rule_form.choices import Vocabulary
-from automation.admin.rule_form.fields import RuleForm
-from automation.admin.rule_form.posting import as_posted, posted_rows
-from automation.admin.rule_form.rows import RuleRows, rows_of
+from automation.admin.rule_draft import (
+    Desk,
+    Draft,
+    conflict,
+    loaded,
+    organization_of,
+    posted_draft,
+    show,
+)
+from automation.admin.rule_form.buttons import Edited, acted
+from automation.admin.rule_form.rows import rows_of
 from automation.admin.rule_form.starts import NOTHING, TIME_LIMIT
-from automation.admin.rule_form.written import Reading, definition_of, without_unreadable
 from automation.admin.rule_pages import ADD, CHANGE, editor_who_may
-from automation.comparison import changes_between
-from automation.definition import DEFAULT_PRIORITY, normal
+from automation.admin.rule_publishing import publish_page
 from automation.models.rule import AutomationRule
-from automation.problems import Problem
-from automation.sentences import words_of_rule
 from automation.services.rules import UNPUBLISHED, create_draft, hold_rules, save_draft
-from automation.validation import problems_of
-from kura.accounts.models import Organization, User
+from automation.validation import unkeepable
 
 LOOK, SAVE, PUBLISH = "look", "save", "publish"
-DRY_RUN: Final = "dry_run"  # the button of the card that tries the rule
 TIMEOUT_KIND: Final = "timeout"  # `?kind=` of a new rule that begins as a time limit
-
-
-@dataclass(frozen=True)
-class Desk:
-    """One request about one rule, or about one that is still to be made."""
-
-    site: AdminSite
-    request: HttpRequest
-    editor: User
-    organization: Organization
-    rule: AutomationRule | None = None
-
-    @cached_property
-    def practice(self) -> Practice:
-        return Practice(organization=self.organization)
-
-    @cached_property
-    def point(self) -> str:
-        return str(formats.get_format("DECIMAL_SEPARATOR"))
-
-    @property
-    def is_published(self) -> bool:
-        return self.rule is not None and self.rule.version != UNPUBLISHED
-
-    @property
-    def published(self) -> Mapping[str, Any] | None:
-        """The definition that runs, or would if it were switched on."""
-        return self.rule.definition if self.rule is not None and self.is_published else None
-
-    @property
-    def seen(self) -> str:
-        return self.rule.updated_at.isoformat() if self.rule else ""
-
-    @property
-    def seen_at(self) -> datetime | None:
-        """As the page says; a moment at which nothing changed, when it does not say."""
-        if self.rule is None:
-            return None
-        try:
-            return datetime.fromisoformat(self.request.POST.get("seen", ""))
-        except ValueError:
-            return datetime.min  # noqa: DTZ901  equals no time of the database
-
-    @property
-    def is_outdated(self) -> bool:
-        return self.rule is not None and self.seen_at != self.rule.updated_at
-
-    @property
-    def next_version(self) -> int:
-        return self.rule.version + 1 if self.rule else 1
-
-    @property
-    def url(self) -> str:
-        """Of the rule's page; of the list for a rule that is not made yet."""
-        if self.rule is None:
-            return reverse("admin:automation_automationrule_changelist")
-        return reverse("admin:automation_automationrule_change", args=[self.rule.pk])
-
-    def fresh(self) -> Desk:
-        return self if self.rule is None else replace(self, rule=_load(self.rule.pk))
-
-    def show(self, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
-        common = {"rule": self.rule, "rule_url": self.url, "seen": self.seen}
-        everything = {**self.site.each_context(self.request), **common, **context}
-        return render(self.request, template, everything, status=status)
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What stands in the form now, and what it says as a definition."""
-
-    desk: Desk
-    edited: Edited
-    is_checked: bool = False
-    is_conflict: bool = False
-    refusal: str = ""
-
-    @property
-    def rows(self) -> RuleRows:
-        return self.edited.rows
-
-    @cached_property
-    def words(self) -> Vocabulary:
-        return Vocabulary(self.desk.practice, self.rows.trigger_event, self.rows.journey)
-
-    @cached_property
-    def said(self) -> dict[str, Any]:
-        return definition_of(self.rows, self.reading)
-
-    @property
-    def reading(self) -> Reading:
-        return Reading(self.words.field, self.desk.point)
-
-    @cached_property
-    def problems(self) -> Sequence[Problem]:
-        return problems_of(self.said, self.desk.practice)
-
-    @cached_property
-    def told(self) -> dict[str, Any]:
-        """As it is compared and told: whole when it is valid, else as far as it can be read."""
-        if not self.problems:
-            return normal(self.said)
-        readable = definition_of(without_unreadable(self.rows), self.reading)
-        return readable | {"priority": readable.get("priority", DEFAULT_PRIORITY)}
-
-    @property
-    def says_what_is_published(self) -> bool:
-        return not self.problems and normal(self.said) == self.desk.published
 
 
 # --- pages --------------------------------------------------------------------------------------
@@ -177,25 +62,11 @@ def new_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
 def desk_of(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> Desk:
     """403 before 404: who may not edit is not told which rules there are."""
     editor = editor_who_may(request, CHANGE)
-    rule = _load(rule_id)
+    rule = loaded(rule_id)
     return Desk(site, request, editor, rule.organization, rule)
 
 
-def organization_of(editor: User) -> Organization:
-    if editor.organization is None:
-        raise PermissionDenied(
-            _("You belong to no practice. Log in as somebody who works there to add this.")
-        )
-    return editor.organization
-
-
-def _load(rule_id: uuid.UUID) -> AutomationRule:
-    return get_object_or_404(AutomationRule.objects.select_related("organization"), pk=rule_id)
-
-
 def _answer(desk: Desk) -> HttpResponse:
-    from automation.admin import rule_publishing  # noqa: PLC0415  it answers with this page
-
     if desk.request.method != "POST":
         return show(_opened(desk))
     draft = posted_draft(desk)
@@ -203,7 +74,7 @@ def _answer(desk: Desk) -> HttpResponse:
     if act == SAVE:
         return _save(draft)
     if act == PUBLISH:
-        return rule_publishing.answer(draft)
+        return publish_page(draft)
     return show(replace(draft, edited=acted(draft.rows, act)))
 
 
@@ -216,13 +87,6 @@ def _opened(desk: Desk) -> Draft:
     kept = desk.rule.draft if isinstance(desk.rule.draft, Mapping) else desk.rule.definition
     draft = Draft(desk, Edited(rows_of(kept, desk.point)))
     return replace(draft, is_checked=desk.rule.draft is not None)
-
-
-def posted_draft(desk: Desk) -> Draft:
-    rows = posted_rows(desk.request.POST)
-    words = Vocabulary(desk.practice, rows.trigger_event, rows.journey)
-    is_checked = desk.request.POST.get("checked") == "1"
-    return Draft(desk, Edited(settled(rows, words)), is_checked)
 
 
 # --- keeping it ---------------------------------------------------------------------------------
@@ -253,10 +117,15 @@ def _kept(draft: Draft) -> AutomationRule:
     if desk.rule is not None:
         return save_draft(rule_id=desk.rule.pk, definition=draft.said, seen_at=desk.seen_at)
     hold_rules(desk.organization.pk)
-    twice = AutomationRule.objects.filter(
-        organization=desk.organization, version=UNPUBLISHED, draft=draft.said, archived_at=None
-    ).first()
-    return twice or create_draft(organization=desk.organization, definition=draft.said)
+    return _twice(draft) or create_draft(organization=desk.organization, definition=draft.said)
+
+
+def _twice(draft: Draft) -> AutomationRule | None:
+    """What the same click has made already. What cannot be kept cannot be looked for either."""
+    if unkeepable(draft.said):
+        return None
+    begun = AutomationRule.objects.filter(version=UNPUBLISHED, archived_at=None)
+    return begun.filter(organization=draft.desk.organization, draft=draft.said).first()
 
 
 def _saved(desk: Desk) -> HttpResponse:
@@ -270,74 +139,3 @@ def _saved(desk: Desk) -> HttpResponse:
     )
     messages.success(desk.request, told)
     return redirect("admin:automation_automationrule_edit", rule.pk)
-
-
-# --- the page -----------------------------------------------------------------------------------
-
-
-def conflict(draft: Draft, refusal: str) -> HttpResponse:
-    """Nothing was changed. All that was typed is still there, beside what the other one says."""
-    fresh = draft.desk.fresh()
-    if fresh.rule is not None and fresh.rule.archived_at:
-        refusal = str(errors.RuleArchived())
-    return show(replace(draft, desk=fresh, is_conflict=True, refusal=refusal), status=409)
-
-
-def show(draft: Draft, status: int = 200) -> HttpResponse:
-    """At most: rule, practice, and what every page of the workplace asks."""
-    desk = draft.desk
-    form = RuleForm(draft.rows, draft.said, draft.words, desk.point)
-    if draft.is_checked:
-        form.show(draft.problems)
-    focus = draft.edited.focus
-    if draft.refusal and not draft.is_conflict:
-        focus = form.first_mistake
-    form.focus(focus)
-    context = {
-        "title": _("Edit %(rule)s") % {"rule": desk.rule.name} if desk.rule else _("New rule"),
-        "form": form,
-        "draft": draft,
-        "mistakes": form.mistakes,
-        "said": draft.edited.said,
-        "focus": focus,
-        "is_published": desk.is_published,
-        "next_version": desk.next_version,
-        "card": _dry_run(draft),
-        **_told(draft),
-    }
-    return desk.show("kura/rule_edit.html", context, status)
-
-
-def _told(draft: Draft) -> dict[str, Any]:
-    """Published and draft side by side, and what differs."""
-    desk = draft.desk
-    told: dict[str, Any] = {"words": words_of_rule(draft.told, desk.practice)}
-    if desk.published is not None:
-        told["published_words"] = words_of_rule(desk.published, desk.practice)
-        told["changes"] = changes_between(desk.published, draft.told, desk.practice)
-    if draft.is_conflict and desk.rule is not None and desk.rule.draft is not None:
-        other = rows_of(desk.rule.draft, desk.point)
-        words = Vocabulary(desk.practice, other.trigger_event, other.journey)
-        theirs = definition_of(other, Reading(words.field, desk.point))
-        told["their_draft"] = changes_between(theirs, draft.told, desk.practice)
-    return told
-
-
-def _dry_run(draft: Draft) -> Card:
-    """Of what stands in the form, kept or not; nothing is tried before somebody asks."""
-    desk = draft.desk
-    is_asked = DRY_RUN in desk.request.POST
-    return card_of(
-        desk.request,
-        practice=desk.practice,
-        definition=draft.said,
-        published=desk.rule if desk.is_published else None,
-        days=days_asked(desk.request) if is_asked else None,
-        post_to=desk.request.path,
-        hidden={},
-    )
-
-
-def hidden(draft: Draft) -> list[tuple[str, str]]:
-    """The form as a page carries it that does not show it."""
-    return [("seen", draft.desk.request.POST.get("seen", "")), *as_posted(draft.rows)]

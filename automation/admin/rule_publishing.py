@@ -26,7 +26,7 @@ from automation.admin.for_whom import (
     newly_words,
     still_choices_of,
 )
-from automation.admin.rule_editor import Desk, Draft, conflict, hidden, show
+from automation.admin.rule_draft import Desk, Draft, conflict, hidden, show
 from automation.comparison import changes_between
 from automation.definition import normal
 from automation.judging import TIMEOUT
@@ -55,7 +55,7 @@ class Question:
         return None if self.form is None else self.form.also_waiting
 
 
-def answer(draft: Draft) -> HttpResponse:
+def publish_page(draft: Draft) -> HttpResponse:
     desk = draft.desk
     if draft.problems:
         return show(replace(draft, is_checked=True, refusal=_refusal()))

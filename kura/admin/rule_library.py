@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from automation import errors
 from automation.actions.base import Practice
-from automation.admin.rule_editor import organization_of
+from automation.admin.rule_draft import organization_of
 from automation.admin.rule_pages import ADD, editor_who_may
 from automation.library import READY_RULES, install
 from automation.models.rule import AutomationRule

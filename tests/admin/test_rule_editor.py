@@ -457,6 +457,18 @@ def test_whatever_is_typed_is_kept_or_refused_and_never_fails(client, ours, type
     assert again(one).version == 1
 
 
+@pytest.mark.parametrize("typed", ["1e999", "\x00"])
+def test_a_new_rule_that_cannot_be_kept_is_not_begun(client, ours, typed):
+    posted = Editor(client, reverse(NEW)).fields | {"name": "Rara", "priority": typed}
+
+    answer = client.post(reverse(NEW), posted | {"act": "save"})
+
+    assert answer.status_code == 200
+    assert "The rule cannot be saved" in answer.content.decode()
+    with tenancy.every_organization():
+        assert not AutomationRule.objects.filter(version=0).exists()
+
+
 # --- two editors --------------------------------------------------------------------------------
 
 
