@@ -34,6 +34,7 @@ from kura.conditions import (
 )
 
 Definition = Mapping[str, Any]
+_OPEN = "…"  # what a draft does not say yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,12 @@ def words_of_rule(rule: Definition, practice: Practice) -> RuleWords:
 
 def when_words(rule: Definition, practice: Practice) -> str:
     """The trigger, in its journey and stage."""
-    event = _uncapitalized(event_label(rule["trigger_event"]))
+    event = _uncapitalized(event_label(rule["trigger_event"])) or _OPEN
     key, stage = rule.get("journey_key") or "", rule.get("stage") or ""
     journey, label = stage_words(key, stage, practice) if key else ("", _any_label(stage, practice))
-    told = {"event": event, "journey": journey, "stage": label}
     if rule["trigger_event"] == TIMEOUT:
-        return _timeout(rule, told)
+        return _timeout(rule, journey or _OPEN, label if stage else _OPEN)
+    told = {"event": event, "journey": journey, "stage": label}
     if key and stage:
         return _("“%(event)s” happens while in “%(stage)s” of “%(journey)s”") % told
     if key:
@@ -80,9 +81,11 @@ def when_words(rule: Definition, practice: Practice) -> str:
     return _("“%(event)s” happens") % told
 
 
-def _timeout(rule: Definition, told: Mapping[str, str]) -> str:
-    told = dict(told) | {
-        "hours": _number(rule.get("max_hours")),
+def _timeout(rule: Definition, journey: str, stage: str) -> str:
+    told = {
+        "journey": journey,
+        "stage": stage,
+        "hours": _number(rule.get("max_hours")) or _OPEN,
         "repeat": _number(rule.get("repeat_hours")),
         "most": _number(rule.get("max_repeats")),
     }

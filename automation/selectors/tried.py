@@ -268,7 +268,7 @@ def _unmet(leaf: LeafResult, fields: FieldLookup) -> str:
     if leaf.note == "no_data":
         return _("%(condition)s: no data") % {"condition": words}
     value = value_words(leaf.actual, field)
-    return _("%(condition)s; it was: %(value)s") % {"condition": words, "value": value}
+    return _("Expected: %(condition)s; it was: %(value)s") % {"condition": words, "value": value}
 
 
 def _met(leaves: Sequence[LeafResult], fields: FieldLookup) -> str:

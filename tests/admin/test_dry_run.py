@@ -67,7 +67,7 @@ def test_it_says_how_many_of_how_many_and_shows_them(client, ours):
     assert "1 patient." in page
     assert "With the published version (1): 1. The same ones." in page
     assert "Risk level: high" in page
-    assert "Risk level is high; it was: low" in page
+    assert "Expected: risk level is high; it was: low" in page
     assert str(ours.patient) in page
     assert reverse("admin:journeys_systemeventlog_change", args=[ours.automated.ran.pk]) in page
 
@@ -96,7 +96,7 @@ def test_the_draft_is_tried_unless_the_published_version_is_asked_for(client, ou
 
     assert "0 of 1 event would have set it off" in of_draft
     assert "No longer: 1 (patients: 1)." in of_draft
-    assert "No longer; version 1 ran. Risk level is low; it was: high" in of_draft
+    assert "No longer; version 1 ran. Expected: risk level is low; it was: high" in of_draft
     assert "1 of 1 event would have set it off" in of_published
 
 

@@ -93,7 +93,8 @@ def test_each_event_names_the_rules_about_it_and_leads_to_its_trace(reader, ours
 
     assert told.startswith("Payment received ")
     assert re.search(
-        r"Does not match En euros : Payment received, [^:]+:\d\d Currency is EUR; it", told
+        r"Does not match En euros : Payment received, [^:]+:\d\d Expected: Currency is EUR; it",
+        told,
     )
     assert re.search(r"Inactive Dormida It was switched off then, since [^.]+, by Manager Om", told)
 

@@ -86,7 +86,7 @@ def test_it_tells_what_the_published_version_did(api, rule, enrolled):
         "pointer": "", "path": "event.payload.amount_cents", "op": "gte", "expected": 500,
         "actual": 100, "result": False, "note": "", "words": "", "hidden": False,
     }  # fmt: skip
-    assert rested["reason"] == "Amount in cents is at least 500; it was: 100"
+    assert rested["reason"] == "Expected: amount in cents is at least 500; it was: 100"
 
 
 def test_the_draft_is_tried_where_there_is_one_and_another_rule_where_it_is_given(

@@ -65,6 +65,14 @@ ENGLISH = {
         STALE,
         "When 48 h have passed in “Awaiting payment” of “Intake”: move to “Confirmed” in “Intake”.",
     ),
+    "a time limit that is not finished": (
+        STALE | {"stage": None, "max_hours": None},
+        "When … h have passed in “…” of “Intake”: move to “Confirmed” in “Intake”.",
+    ),
+    "no event yet": (
+        {"trigger_event": "", "journey_key": ""},
+        "When “…” happens: move to “Confirmed” in “Intake”.",
+    ),
     "and again": (
         STALE | {"repeat_hours": 24},
         (
