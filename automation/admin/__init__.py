@@ -7,6 +7,7 @@
     outlook.py     what the pages that move one patient tell about rules: why, and what comes next
     runs.py        what rules did, to read
     messages.py    the outbox, to read
+    moves.py       the log of moves, with the names of the rules
     resending.py   the page that sends a message again
     sight.py       who sees the values of patients and the contents of events
     links.py       links and cells of two lines, for the lists

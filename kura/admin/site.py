@@ -20,11 +20,11 @@ from automation.admin import monitor
 from automation.admin.enrollments import EnrollmentWithRulesAdmin
 from automation.admin.events import EventAdmin
 from automation.admin.messages import MessageAdmin
+from automation.admin.moves import MoveAdmin
 from automation.admin.rules import RuleAdmin
 from automation.admin.runs import RunAdmin
 from automation.admin.tasks import TaskAdmin
 from automation.models import AutomationRule, Message, RuleRun, StaffTask
-from journeys.admin.logs import JourneyLogAdmin
 from journeys.admin.templates import TemplateAdmin
 from journeys.models.enrollment import Enrollment
 from journeys.models.event import SystemEventLog
@@ -161,7 +161,7 @@ site = KuraAdminSite(name="admin")
 site.disable_action("delete_selected")
 site.register(Patient, ChartAdmin)
 site.register(Enrollment, EnrollmentWithRulesAdmin)
-site.register(JourneyLog, JourneyLogAdmin)
+site.register(JourneyLog, MoveAdmin)
 site.register(SystemEventLog, EventAdmin)
 site.register(StaffTask, TaskAdmin)
 site.register(Message, MessageAdmin)

@@ -89,7 +89,7 @@ def test_a_line_says_what_happened_in_words_and_leads_to_its_cause(ours, client)
     assert "AWAITING" not in str(moves)
 
 
-def test_a_move_links_to_the_event_that_caused_it(ours, client):
+def test_a_move_names_its_rule_and_links_to_the_event_that_caused_it(ours, client):
     move = {"type": "update_journey_status",
             "params": {"key": "retreat", "status": "AWAITING_SCREENING"}}  # fmt: skip
     rule(ours.organization, "mueve", "RISK_ANALYSIS_COMPLETED", move, journey_key="retreat")
@@ -101,6 +101,8 @@ def test_a_move_links_to_the_event_that_caused_it(ours, client):
     after = client.get(EVENTS, {"event": "JOURNEY_STAGE_CHANGED"}).content.decode()
 
     assert [row[-1] for row in rows] == [f"http://testserver{EVENTS}{event.pk}/change/"]
+    assert "Regla mueve" in str(rows)
+    assert "Regla mueve" in page
     assert f'href="{EVENTS}{event.pk}/change/"' in page
     assert f'href="{EVENTS}{event.pk}/change/"' in after
 
