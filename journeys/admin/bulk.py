@@ -33,6 +33,7 @@ from journeys.guards import Leap, leap
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import JourneyTemplate
 from journeys.selectors.definitions import Definition, Stage, definitions
+from journeys.selectors.holds import holds_besides
 from journeys.selectors.positions import Expectation
 from journeys.selectors.prospects import Order, Prospect, prospects
 from journeys.services.bulk import BulkResult, enroll_many, transition_many
@@ -229,7 +230,9 @@ def _ask(chosen: Selection, form: BulkForm) -> HttpResponse:
 
 def _preview(chosen: Selection, form: BulkForm) -> HttpResponse:
     definition, order = _order(chosen, form)
-    rows = [_row(one, definition) for one in _asked(chosen, definition, order)]
+    asked = _asked(chosen, definition, order)
+    held = holds_besides([one.patient.pk for one in asked], definition.key)
+    rows = [_row(one, definition, held.get(one.patient.pk, ())) for one in asked]
     context = {
         "form": form,
         "target": _target(definition, order),
@@ -261,12 +264,12 @@ def _target(definition: Definition, order: Order) -> str:
     return definition.name if order.entering else definition.label(order.target(definition))
 
 
-def _row(one: Prospect, definition: Definition) -> Row:
+def _row(one: Prospect, definition: Definition, held_in: Sequence[str]) -> Row:
     return Row(
         patient=one.patient,
         stage=one.stage,
         outcome=one.outcome,
-        words=_why_not(one) if one.refusal else _how(one, definition),
+        words=_why_not(one) if one.refusal else _how(one, definition, held_in),
         seen=f"{one.patient.pk}:{_where(one.seen)}",
     )
 
@@ -275,9 +278,14 @@ def _why_not(one: Prospect) -> str:
     return _("Is there already.") if one.outcome == "unchanged" else str(one.refusal)
 
 
-def _how(one: Prospect, definition: Definition) -> str:
+def _how(one: Prospect, definition: Definition, held_in: Sequence[str]) -> str:
     found = leap(definition, one.stage.code, one.to_stage.code) if one.stage else None
-    return str(_LEAPS[found]) if found else ""
+    told = [str(_LEAPS[found])] if found else []
+    if held_in:
+        told.append(
+            _("Blocked in another journey: %(journeys)s.") % {"journeys": ", ".join(held_in)}
+        )
+    return " ".join(told)
 
 
 # --- doing it -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from journeys.admin.forms import EnrollForm
 from journeys.admin.moving import cause_of
 from journeys.cause import ENROLL
 from journeys.models.log import JourneyLog
+from journeys.selectors.holds import holds_besides
 from journeys.selectors.options import Entry, entry_options
 from journeys.services.transitions import enroll
 from kura.accounts.models import User
@@ -101,6 +102,7 @@ def _show(
         "choices": choices.journeys(entries, form["journey"].value() or ""),
         "form_url": reverse("admin:patients_patient_enroll", args=[patient.pk]),
         "patient": patient,
+        "held_in": holds_besides([patient.pk]).get(patient.pk, []),
         "patient_url": reverse("admin:patients_patient_change", args=[patient.pk]),
     }
     return render(request, "kura/enroll.html", {**site.each_context(request), **context})

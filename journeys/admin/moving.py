@@ -32,6 +32,7 @@ from journeys.models.enrollment import Enrollment
 from journeys.models.log import ActorKind, JourneyLog
 from journeys.selectors.definitions import Definition, definitions
 from journeys.selectors.history import HistoryLine, history_lines, readable, with_reviews
+from journeys.selectors.holds import holds_besides
 from journeys.selectors.options import allowed_transitions, position_of
 from journeys.selectors.positions import Expectation
 from journeys.services.reviews import keep_blocked
@@ -252,8 +253,15 @@ def _show(here: Here, form: MoveForm) -> HttpResponse:
         "evidence": here.evidence,
         "lifted": here.lifted,
         "unblocking": here.unblocking,
+        "held_in": _held_in(here),
     }
     return _render(here, "kura/move.html", context)
+
+
+def _held_in(here: Here) -> list[str]:
+    """The other journeys that hold this patient."""
+    patient = here.enrollment.patient_id
+    return holds_besides([patient], here.enrollment.journey_key).get(patient, [])
 
 
 def _choices(here: Here, chosen: str) -> list[choices.Choice]:

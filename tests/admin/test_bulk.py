@@ -80,6 +80,17 @@ def test_the_preview_names_who_moves_who_stays_and_why_and_moves_nobody(client, 
     assert len(logs_of(ours.enrollment)) == 2
 
 
+def test_the_preview_tells_of_a_block_in_another_journey(ours):
+    reader = logged_in(people.person(ours.organization, "therapist", "Eva Ruiz", language="en"))
+    yoga = people.journey(ours.organization, "yoga", "Yoga", moves=())
+    both = (ours.blocked.patient, ours.patient)
+
+    page = preview(reader, ENROLL, *both, target=str(yoga.pk))
+
+    assert page.count('name="seen"') == len(both)
+    assert page.count("Blocked in another journey: Retiro Om.") == 1
+
+
 def test_a_move_that_needs_a_reason_is_refused_in_the_preview_without_one(client, ours):
     page = preview(client, MOVE, ours.patient, target=to(ours, "AWAITING_SCREENING"), reason="")
 

@@ -245,3 +245,21 @@ def test_enroll_page_says_why_a_journey_is_not_possible(client, ours):
     page = client.get(url).content.decode()
 
     assert "ya está inscrito en «Retiro Om»" in page
+
+
+def test_whoever_acts_in_one_journey_is_told_of_a_block_in_another(ours):
+    """A block holds its own journey only: a person has to know of it."""
+    reader = logged_in(people.person(ours.organization, "therapist", "Eva Ruiz", language="en"))
+    yoga = people.journey(ours.organization, "yoga", "Yoga", moves=())
+    beside = people.enrolled(ours.blocked.patient, yoga)
+    free = people.enrolled(ours.patient, yoga)
+    enroll = [
+        reverse("admin:patients_patient_enroll", args=[one])
+        for one in (ours.blocked.patient_id, ours.patient.pk)
+    ]
+    told = "Blocked in another journey: Retiro Om."
+
+    assert told in reader.get(move_url(beside)).content.decode()
+    assert told in reader.get(enroll[0]).content.decode()
+    for calm in (move_url(free), unblock_url(ours.blocked), enroll[1]):
+        assert "Blocked in another" not in reader.get(calm).content.decode()
