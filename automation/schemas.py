@@ -46,7 +46,8 @@ def _problems(flaw: ValidationError) -> Iterator[Problem]:
             if name not in flaw.schema.get("properties", {}):
                 yield unknown(pointer_token(name))
     else:
-        words = _WORDS.get(str(flaw.validator), _WRONG)
+        is_empty = flaw.validator == "minLength" and not flaw.instance
+        words = _EMPTY if is_empty else _WORDS.get(str(flaw.validator), _WRONG)
         yield Problem("", "wrong_value", str(words) % {"limit": _limit(flaw)})
 
 
@@ -64,6 +65,7 @@ def _limit(flaw: ValidationError) -> object:
 
 
 _WRONG: Final = gettext_lazy("This value has not the form that is asked for.")
+_EMPTY: Final = gettext_lazy("This text is empty.")
 _WORDS: Final[Mapping[str, Promise]] = {
     "type": gettext_lazy("This value is of the wrong kind. Allowed: %(limit)s."),
     "enum": gettext_lazy("This value is none of: %(limit)s."),

@@ -266,7 +266,7 @@ def _unmet(leaf: LeafResult, fields: FieldLookup) -> str:
     field = fields(leaf.field)
     words = describe_leaf(leaf.leaf, field)
     if leaf.note == "no_data":
-        return _("%(condition)s: no data") % {"condition": words}
+        return _("Expected: %(condition)s; no data") % {"condition": words}
     value = value_words(leaf.actual, field)
     return _("Expected: %(condition)s; it was: %(value)s") % {"condition": words, "value": value}
 

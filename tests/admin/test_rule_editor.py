@@ -184,6 +184,29 @@ def test_an_action_has_the_form_of_its_schema(client, ours):
     assert {"a-1-text-es", "a-1-text-en", "a-1-due_in_hours"} <= set(editor.fields)
 
 
+def test_a_new_rule_asks_for_its_action_and_says_nothing_of_it(client, ours):
+    editor = Editor(client, reverse(NEW))
+
+    assert editor.value("a-0-type") == ""
+    assert "written by a program" not in editor.html
+    editor.press("save", name="Empieza")
+    assert "written by a program" not in Editor(client, edit_url(named("Empieza"))).html
+
+
+def test_a_mail_of_a_time_limit_is_not_asked_whether_it_is_a_reminder(client, ours):
+    """Each of them is one; unticked it would read as if it went out to somebody on hold."""
+    pressing = {**REMIND, "params": {**REMIND["params"], "reminder": True}}
+    editor = Editor(client, edit_url(a_rule(ours, "PAYMENT_SUCCEEDED", pressing, REMIND)))
+    assert editor.html.count("It is a reminder") == 2
+
+    editor.type(trigger="JOURNEY_STAGE_TIMEOUT")
+    assert "It is a reminder" not in editor.html
+    editor.type(trigger="PAYMENT_SUCCEEDED")
+
+    assert editor.value("a-0-reminder") == "true"
+    assert "a-1-reminder" not in editor.fields
+
+
 def test_a_placeholder_is_put_at_the_end_of_a_text(client, ours):
     editor = Editor(client, edit_url(a_rule(ours, "PAYMENT_SUCCEEDED", REMIND)))
 

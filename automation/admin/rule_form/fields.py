@@ -58,6 +58,7 @@ _HELP: Final[Mapping[str, Promise]] = {
     "event_type": gettext_lazy("Letters, digits and underscores, for example sauna_done."),
     "payload": gettext_lazy("One line each, for example minutes: 20"),
 }
+_OF_COURSE: Final = ("reminder",)  # every e-mail of a time limit is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,14 +326,16 @@ class RuleForm(forms.Form):
 
     def _act(self, number: int, row: ActionRow) -> ActionLine:
         prefix, parts = f"a-{number}", parts_of(row.type)
-        plain = [f"{prefix}-{part.name}" for part in parts if part.kind != "words"]
+        unasked = _OF_COURSE if self.rows.trigger_event == TIMEOUT else ()
+        asked = [one.name for one in parts if one.kind != "words" and one.name not in unasked]
         hidden = [(f"{prefix}-{one}", getattr(row, one)) for one in ("was", "key_was", "kept")]
         ones = [f"{part.name}-{ONE}" for part in parts if part.kind == "words"]
-        hidden += [(f"{prefix}-{one}", row.texts[one]) for one in ones if one in row.texts]
+        carried = [one for one in (*ones, *unasked) if one in row.texts]
+        hidden += [(f"{prefix}-{one}", row.texts[one]) for one in carried]
         return ActionLine(
             number=number + 1,
             kind=self[f"{prefix}-type"],
-            cells=[self[name] for name in plain],
+            cells=[self[f"{prefix}-{name}"] for name in asked],
             texts=[
                 self._text(number, part, language)
                 for part in parts

@@ -179,8 +179,13 @@ def _actions(raw: object, point: str) -> tuple[ActionRow, ...]:
     return tuple(action_row(one, point) for one in raw) if isinstance(raw, list) else ()
 
 
+_UNCHOSEN: Final = ({"type": ""}, {"type": "", "params": {}})
+
+
 def action_row(raw: object, point: str) -> ActionRow:
-    """What is no action at all has no type, and is kept."""
+    """What is no action at all has no type, and is kept; one that nobody chose yet is neither."""
+    if raw in _UNCHOSEN:
+        return ActionRow()
     kept = json.dumps(raw)
     if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str):
         return ActionRow(kept=kept)
