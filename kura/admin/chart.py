@@ -29,6 +29,7 @@ from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
 from journeys.cause import ENROLL, MOVE, UNBLOCK, by_user
+from journeys.models.enrollment import Enrollment
 from journeys.selectors.history import event_label
 from journeys.selectors.verification import violations_of
 from kura.accounts.models import User
@@ -78,12 +79,18 @@ class Earlier:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    who: str
+    when: When
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """One journey: the newest enrollment in it. `over`: from when to when, of a closed one.
 
     `more_url`: the page that shows all stages, those too that wait for something, and for what.
-    `reason`: of a block, as the beginning of a sentence.
+    `reason`: of a block, as the beginning of a sentence. `kept`: who last looked at this block.
     """
 
     view: JourneyView
@@ -92,6 +99,7 @@ class Card:
     over: str
     reason: str
     since: When
+    kept: Kept | None
     reminded: When | None
     reminders: Reminders
     ways: Sequence[Way]
@@ -269,6 +277,7 @@ def _card(
         over=_over(view, now),
         reason=view.blocked.reason.strip().rstrip(".") if view.blocked else "",
         since=when_in_sentence(view.entered_at, now),
+        kept=_kept(enrollment, chart, now) if view.blocked else None,
         reminded=_reminded(view, chart.messages, now),
         reminders=reminders_with(
             chart.pauses.get(enrollment.pk), enrollment, user, so_far.get(enrollment.pk, ())
@@ -280,6 +289,14 @@ def _card(
         why_not_url=_why_not_url(view, user),
         earlier=[_earlier(one, now) for one in chart.earlier.get(view.journey_key, ())],
     )
+
+
+def _kept(enrollment: Enrollment, chart: Chart, now: datetime) -> Kept | None:
+    """Of this block, not of one before it."""
+    here = (enrollment.pk, enrollment.seq)
+    looked = [one for one in chart.reviews if (one.enrollment_id, one.number) == here]
+    last = max(looked, key=lambda one: one.at, default=None)
+    return Kept(last.by, when_in_sentence(last.at, now)) if last else None
 
 
 def _url(page: str, view: JourneyView) -> str:

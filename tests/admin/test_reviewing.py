@@ -174,6 +174,9 @@ def test_keeping_a_block_moves_nobody_and_leaves_who_when_and_the_note(client, o
     assert len(logs_of(ours.blocked)) == 3
     patient = client.get(response["Location"], follow=True).content.decode()
     assert "Tu revisión queda en el historial" in patient
+    banner = patient[patient.index('class="banner chart-block"') : patient.index("</section>")]
+    assert f"{ours.therapist} lo revisó y mantuvo el bloqueo <time" in banner
+    assert "hasta que una terapeuta lo revise" not in banner
     assert "lo revisó y mantuvo el bloqueo" in patient
     assert note.strip() in shown(client, ours.blocked)
 
