@@ -234,6 +234,6 @@ def _nearest_node(nearest: Nearest) -> Node:
 
 def _row(line: ConditionLine) -> Row:
     return Row(
-        parts=[Part("words", line.words)],
+        parts=[Part("words", _("Expected: %(condition)s") % {"condition": line.words})],
         note=_("It was: %(value)s") % {"value": line.value},
     )

@@ -76,7 +76,8 @@ def test_the_rule_that_came_nearest_stands_on_top_with_expected_and_value(reader
 
     assert part(page, "nearest").startswith(
         "The rule that came nearest Confirmar en euros Not met "
-        "1 condition was not met when “Payment received” happened. Currency is EUR It was: USD"
+        "1 condition was not met when “Payment received” happened. "
+        "Expected: Currency is EUR It was: USD"
     )
     trace = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
     assert re.search(rf'href="{trace}#run-[^"]+">See all its conditions', page)
