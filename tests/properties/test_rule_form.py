@@ -180,6 +180,18 @@ def test_a_rule_comes_back_from_its_form_as_it_went_in(practice, language, point
         assert sentence(normal(back), practice) == sentence(normal(definition), practice)
 
 
+def test_a_list_of_blanks_alone_comes_back(practice):
+    """No line of a form says it; what nobody touched is kept as it was written."""
+    leaf = {"field": "event.payload.form_id", "op": "in", "value": [" "]}
+    action = {"type": "enroll", "params": {"key": "intake"}}
+    trigger = {"name": "Regla", "trigger_event": "FORM_SUBMISSION_COMPLETED"}
+    definition = normal({**trigger, "conditions": leaf, "actions": [action]})
+
+    back, _rows = there_and_back(definition, practice)
+
+    assert same(normal(back), definition)
+
+
 @CALM
 @given(data=st.data())
 def test_a_condition_that_is_typed_means_what_a_kept_one_means(practice, data):

@@ -118,7 +118,8 @@ def _leaf(row: ConditionRow, reading: Reading) -> dict[str, Any]:
         said["field"] = path
     if row.op:
         said["op"] = row.op
-    if path and row.op and any(text != "" for text in row.values):
+    texts = entries_of(row.values) if shape_of(row.op) == "options" else row.values
+    if path and row.op and any(text != "" for text in texts):
         said["value"] = _value(row, path, reading)
     return said
 
