@@ -44,7 +44,7 @@ class BacktestAsked(Body):
     unless `from` and `to` say otherwise; a time-out is asked about now.
     """
 
-    shape = {"not": {"required": ["rule", "version"]}}
+    shape = {"not": {"required": ["rule", "version"], "properties": {"rule": {}, "version": {}}}}
 
     to = Moment(required=False)
     limit = Whole(required=False, min_value=1, max_value=MOST_EVENTS)

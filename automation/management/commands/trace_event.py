@@ -19,6 +19,12 @@ from automation import errors
 from automation.selectors.trace import ConditionTold, EventTold, RunTold, Trace, trace_of
 from kura import tenancy
 
+
+class _Encoder(DjangoJSONEncoder):
+    def default(self, o: Any) -> Any:
+        return sorted(o) if isinstance(o, frozenset) else super().default(o)
+
+
 _MARKS = {True: "yes", False: "no", None: "no data"}
 
 
@@ -38,7 +44,7 @@ class Command(BaseCommand):
         except errors.EventNotFound as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:
-            self.stdout.write(json.dumps(asdict(trace), cls=DjangoJSONEncoder))
+            self.stdout.write(json.dumps(asdict(trace), cls=_Encoder))
             return
         for line in lines_of(trace):
             self.stdout.write(line)
