@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from kura.accounts.models import ApiToken, IntegrationKey, Organization, User
@@ -65,6 +67,24 @@ def by_session(user: User) -> Api:
     api.get("/api/v1/auth/csrf")
     api.headers = {"X-CSRFToken": api.client.cookies["csrftoken"].value}
     return api
+
+
+def once_settled(patience: float = 60) -> None:
+    """Waits until what was written so far is settled and stays so.
+
+    A transaction of another database that ends while the server is asked counts as one of ours for
+    that moment, so where many suites share a server a row may be told a moment later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        (written,) = cursor.fetchone()
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+            if cursor.fetchone()[0] >= written:
+                return
+            time.sleep(0.01)
+    raise AssertionError(f"A transaction was running for more than {patience} s.")
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from journeys.selectors import chain
 from journeys.services.transitions import enroll, transition
 from kura import tenancy
 from kura.standing.api import logs
-from tests.api.conftest import by_token, problem
+from tests.api.conftest import by_token, once_settled, problem
 from tests.factories import OrganizationFactory, PatientFactory, a_template, a_user, system
 
 LOGS = "/api/v1/journey-logs"
@@ -40,6 +40,7 @@ def somebody_moves(practice):
     patient = PatientFactory(organization=practice)
     enroll(patient_id=patient.pk, journey_key="intake", cause=system())
     transition(patient_id=patient.pk, journey_key="intake", to_stage="CONFIRMED", cause=system())
+    once_settled()
     return patient
 
 
