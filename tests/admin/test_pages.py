@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +16,8 @@ from kura.accounts.models import User
 from tests.admin import people
 from tests.admin.conftest import logged_in, text_of
 from tests.admin.test_permissions import TABLE, url_of
+
+OWN_STATIC = Path(settings.BASE_DIR, "kura", "admin", "static")
 
 
 def listed(client: Client, query: str) -> list[str]:
@@ -184,6 +188,30 @@ def test_the_theme_of_nobody_is_a_cookie(db):
     assert client.post(reverse("admin:theme"), {"theme": "pink"}).status_code == 400
     client.cookies["kura_theme"] = '"><script>'
     assert 'data-theme="auto"' in client.get(reverse("admin:login")).content.decode()
+
+
+def test_htmx_gets_the_next_button_and_no_other_page(ours):
+    here = reverse("admin:patients_patient_changelist")
+
+    response = logged_in(ours.viewer).post(
+        reverse("admin:theme"), {"theme": "light", "next": here}, headers={"HX-Request": "true"}
+    )
+
+    button = response.content.decode()
+    assert "HX-Redirect" not in response.headers
+    assert button.strip().startswith('<form class="theme"')
+    assert 'name="theme" value="dark"' in button
+    assert f'value="{here}"' in button
+
+
+def test_our_own_scripts_have_fewer_than_sixty_lines():
+    scripts = [one for one in OWN_STATIC.rglob("*.js") if "vendor" not in one.parts]
+    text = re.sub(r"/\*.*?\*/", "", "\n".join(map(Path.read_text, scripts)), flags=re.DOTALL)
+
+    lines = [line for line in text.splitlines() if line.strip()]
+
+    assert [one.name for one in scripts] == ["kura.js"]
+    assert len(lines) < 60
 
 
 def test_the_button_leads_round_all_themes(ours):

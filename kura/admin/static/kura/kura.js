@@ -1,95 +1,73 @@
-/* What a browser with scripts adds; without them every link here leads to the same page.
-   <a data-dialog> opens its page's #sheet in the dialog; [data-close] closes it; / focuses search. */
+/* What a browser with scripts adds; without this file every link and form leads to the same page.
+   [data-sends] is a part of the page that htmx sends from. It is busy meanwhile, a real answer has
+   an element with the id it names, and without one nothing is swapped and [data-unsent] is shown.
+   [data-close] closes the dialog, and / goes to the search. */
 "use strict";
 const dialog = document.getElementById("dialog");
-const busy = (element, is) => element?.[is ? "setAttribute" : "removeAttribute"]("aria-busy", "true");
-const plain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest("a[data-dialog]");
-  if (dialog && opener && event.button === 0 && plain(event)) {
-    event.preventDefault();
-    busy(opener, true);
-    const into = { source: dialog, target: dialog, select: "#sheet", swap: "innerHTML" };
-    htmx.ajax("GET", opener.href, into).finally(() => busy(opener, false));
-    dialog.dataset.page = opener.href;
-  } else if (dialog?.open && event.target.closest("[data-close]")) {
-    event.preventDefault();
-    dialog.close();
-  }
-});
-
-dialog?.addEventListener("close", () => dialog.replaceChildren());
-dialog?.addEventListener("htmx:beforeRequest", () => busy(dialog, true));
-dialog?.addEventListener("htmx:afterRequest", () => busy(dialog, false));
-dialog?.addEventListener("htmx:sendError", () => {
-  const told = dialog.querySelector("[data-unsent]");
-  if (!told) return location.assign(dialog.dataset.page);
+const part = ({ target }) => target.closest("[data-sends]") ?? target;
+const typed = (form) => new URLSearchParams(new FormData(form)).toString();
+const unanswered = (from, { requestConfig: { verb, path } }) => {
+  const told = from.querySelector("[data-unsent]");
+  if (!told) return verb === "get" && location.assign(path);
   told.hidden = false;
   told.focus();
+};
+
+addEventListener("htmx:beforeRequest", (event) => {
+  const form = part(event).querySelector("form[data-resends]");
+  if (form) form.dataset.sent = typed(form);
+  part(event).querySelector("[data-unsent]")?.setAttribute("hidden", "");
+  part(event).setAttribute("aria-busy", "true");
 });
-dialog?.addEventListener("htmx:afterSettle", () => {
-  const sheet = dialog.querySelector("#sheet");
-  if (!sheet) return location.assign(dialog.dataset.page);
-  if (!dialog.open) dialog.showModal();
-  const wrong = "[aria-invalid=true]:not(fieldset), fieldset[aria-invalid=true] input";
-  const first = [wrong, "[role=alert]:not([hidden])", "[data-focus]"];
-  (first.map((one) => sheet.querySelector(one)).find(Boolean) ?? sheet).focus();
+addEventListener("htmx:afterRequest", (event) => {
+  part(event).removeAttribute("aria-busy");
+  if (document.activeElement === document.body) event.target.focus();
+});
+addEventListener("htmx:sendError", (event) => unanswered(part(event), event.detail));
+
+/* [data-resends]: what is typed while the form is on its way is sent after it, not swapped away. */
+addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr, requestConfig } = event.detail;
+  const answered = xhr.responseText.includes(`id="${part(event).dataset.sends}"`);
+  const form = target.querySelector("form[data-sent]");
+  if (answered && (!form || typed(form) === form.dataset.sent)) return;
+  event.detail.shouldSwap = false;
+  if (answered) form.requestSubmit(requestConfig.triggeringEvent?.submitter);
+  else unanswered(part(event), event.detail);
 });
 
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+dialog?.addEventListener("htmx:afterSettle", () => {
+  if (!dialog.open) dialog.showModal();
+  const wrong = "[aria-invalid=true]:not(fieldset), fieldset[aria-invalid=true] input";
+  const first = [wrong, "[role=alert]:not([hidden])", "[data-focus]", "#sheet"];
+  first.map((one) => dialog.querySelector(one)).find(Boolean).focus();
+});
+dialog?.addEventListener("close", () => dialog.replaceChildren());
+addEventListener("click", (event) => {
+  if (!dialog?.open || !event.target.closest("[data-close]")) return;
+  event.preventDefault();
+  dialog.close();
+});
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
   const search = document.querySelector("input[type=search]");
-  if (event.key !== "/" || typing || dialog?.open || !search || !plain(event)) return;
+  const meant = event.key === "/" && !(event.ctrlKey || event.metaKey || event.altKey);
+  if (!meant || !search || typing || dialog?.open) return;
   event.preventDefault();
   search.focus();
   search.select();
 });
 
-/* A dry run says that it is at work, that no answer came, and that what was tried has changed. */
-const tried = (event) => event.target.closest?.("#dry-run");
-const unsent = (card, is) => { card.querySelector("[data-unsent]").hidden = !is; };
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (!tried(event)) return;
-  unsent(tried(event), false);
-  busy(event.detail.target, true);
-});
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (!tried(event)) return;
-  busy(event.detail.target, false);
-  if (document.activeElement === document.body) tried(event).querySelector("button").focus();
-});
-document.addEventListener("htmx:sendError", (event) => tried(event) && unsent(tried(event), true));
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { target, xhr } = event.detail;
-  if (target.id !== "dry-run-result" || xhr.responseText.includes(`id="${target.id}"`)) return;
-  event.detail.shouldSwap = false;
-  unsent(tried(event), true);
-});
-document.addEventListener("input", (event) => {
-  const stale = document.querySelector("#dry-run-stale:has(~ input)");
-  if (stale && event.target.form && stale.closest("form") === event.target.form) {
-    stale.hidden = event.target.name === "days" && stale.hidden;
-  }
+/* What a dry run tried has changed. */
+addEventListener("input", ({ target }) => {
+  const stale = target.form?.querySelector("#dry-run-stale:has(~ input)");
+  if (stale && target.name !== "days") stale.hidden = false;
 });
 
-/* The editor of a rule: what is typed while it is on its way is sent after it, not swapped away, and
-   without an answer the form stays. */
-const typed = (form) => new URLSearchParams(new FormData(form)).toString();
-const lost = (is) => document.querySelector("#rule-unsent")?.toggleAttribute("hidden", !is);
-addEventListener("htmx:beforeRequest", ({ target }) => {
-  const form = target.closest("#rule-form form");
-  if (form) form.dataset.sent = typed(form);
-  lost(false);
-});
-addEventListener("htmx:sendError", ({ target }) => lost(!tried({ target })));
-addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const form = detail.target.querySelector("form[data-sent]");
-  const answered = detail.xhr.responseText.includes('id="rule-form"');
-  if (!form || (answered && typed(form) === form.dataset.sent)) return;
-  detail.shouldSwap = false;
-  if (answered) form.requestSubmit(detail.requestConfig.triggeringEvent?.submitter);
-  else lost(true);
+/* The theme changes at once; htmx keeps it. */
+addEventListener("submit", ({ target, submitter }) => {
+  if (target.matches(".theme")) document.documentElement.dataset.theme = submitter.value;
 });
 
 /* A page that was reached by its fragment begins there, also after a reload. */
