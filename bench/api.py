@@ -31,6 +31,7 @@ ASKED: Final = 400  # requests of a kind in a round
 WARM_UP: Final = 400  # requests: connections, caches, statements prepared in each thread
 PEOPLE: Final = 200  # patients that are read about
 FLOOD: Final = 20_000  # events
+PACE: Final = 0.2  # seconds between two moves of one client: eight make 40 a second
 TOLD: Final = "CUSTOM.bench"
 READ: Final = Target(at_least=0.6)  # of the bare view's requests/s
 MOVED: Final = Target(at_most=40)  # ms, 95 in 100 with eight clients
@@ -48,6 +49,7 @@ def measure(practice: Practice, *, rounds: int) -> Iterator[Figure]:
             running.ask(asks(WARM_UP), clients=max(CLIENTS))
         for clients in CLIENTS:
             yield from _figures(clients, _rounds(running, kinds, rounds, clients))
+        yield from _paced(running, kinds["PATCH journey"], rounds)
         yield from _flood(running, kinds["POST event"])
 
 
@@ -99,6 +101,13 @@ def _cpu(name: str, ours: Sequence[Answered], bare: Sequence[Answered]) -> Figur
 def _p95(name: str, answered: Sequence[Answered], target: Target | None) -> Figure:
     values = [1000 * one.p95 for one in answered]
     return single(f"{name}, p95", unit="ms", values=values, target=target)
+
+
+def _paced(running: Server, moves: Asks, rounds: int) -> Iterator[Figure]:
+    """As people move patients: more often than any practice does, and not without a pause."""
+    who = max(CLIENTS)
+    answered = [running.ask(moves(ASKED), clients=who, every=PACE) for _ in range(rounds)]
+    yield _p95(f"PATCH journey, {who} clients, each one in {PACE} s", answered, MOVED)
 
 
 def _flood(running: Server, posts: Asks) -> Iterator[Figure]:

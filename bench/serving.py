@@ -66,14 +66,18 @@ class Server:
     port: int
     pid: int
 
-    def ask(self, asks: Sequence[Ask], *, clients: int) -> Answered:
-        """All of them, each client its share, from a common start. RuntimeError unless 2xx."""
+    def ask(self, asks: Sequence[Ask], *, clients: int, every: float = 0) -> Answered:
+        """All of them, each client its share, from a common start. RuntimeError unless 2xx.
+
+        With `every` a client asks at that pace, in seconds; else as soon as it was answered.
+        """
         connections.close_all()  # clients are forked, and a connection does not survive that
         start = _fork.Barrier(clients)
         before = self._cpu()
         with ProcessPoolExecutor(clients, _fork, _remember, (start,)) as pool:
             shares = [asks[number::clients] for number in range(clients)]
-            done = list(pool.map(_one_client, [self.port] * clients, shares))
+            same = [self.port] * clients, [every] * clients
+            done = list(pool.map(_one_client, *same, shares))
         return Answered(
             seconds=max(end for _, end, _ in done) - min(begin for begin, _, _ in done),
             latencies=[latency for _, _, latencies in done for latency in latencies],
@@ -151,13 +155,14 @@ def _remember(start: Any) -> None:
     _start = start
 
 
-def _one_client(port: int, asks: Sequence[Ask]) -> tuple[float, float, list[float]]:
+def _one_client(port: int, every: float, asks: Sequence[Ask]) -> tuple[float, float, list[float]]:
     """When it began and ended, and how long each answer took; in seconds."""
     kept = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
     kept.connect()
     _start.wait()
     began, latencies = time.monotonic(), []
-    for ask in asks:
+    for number, ask in enumerate(asks):
+        time.sleep(max(0, began + number * every - time.monotonic()))
         asked = time.monotonic()
         _asked(kept, ask)
         latencies.append(time.monotonic() - asked)

@@ -133,12 +133,13 @@ class MoveView(ApiView):
 
     def _moved(self, here: Here) -> tuple[JourneyLog | None, bool]:
         """What is only validated is done as well, and undone: nothing is checked by halves."""
-        with transaction.atomic():
+        if not self.query["validate_only"]:
             log = _move(here)
-            if self.query["validate_only"]:
-                transaction.set_rollback(True)
-                return None, log is not None
-        return log, log is not None
+            return log, log is not None
+        with transaction.atomic():
+            changed = _move(here) is not None
+            transaction.set_rollback(True)
+        return None, changed
 
 
 def _move(here: Here) -> JourneyLog | None:
