@@ -17,6 +17,7 @@ from kura.demo.stories import (
     began,
     blocked,
     booking_cancelled,
+    by_the_rules,
     explained,
     gave_up,
     moved,
@@ -36,17 +37,19 @@ PEOPLE: Final = (
         therapist=LAURA,
         stories=(
             reached(INTAKE, "COMPLETED", days=6),
-            reached(
-                RETREAT,
-                "SCREENING_COMPLETED",
-                blocked(
-                    "BLOCKED_HIGH_RISK",
-                    medication_active=True,
-                    medication="sertralina",
-                    cardiac_history=False,
-                ),
-                opening="Interesada en la salida de mayo. Pide plaza doble.",
-                hours=2,
+            by_the_rules(
+                reached(
+                    RETREAT,
+                    "SCREENING_COMPLETED",
+                    blocked(
+                        "BLOCKED_HIGH_RISK",
+                        medication_active=True,
+                        medication="sertralina",
+                        cardiac_history=False,
+                    ),
+                    opening="Interesada en la salida de mayo. Pide plaza doble.",
+                    hours=0.1,
+                )
             ),
             reached(YOGA, "AWAITING_WAIVER", hours=30),
         ),
@@ -95,7 +98,7 @@ PEOPLE: Final = (
         email="andres.m@example.org",
         stories=(
             reached(INTAKE, "COMPLETED", days=40),
-            reached(RETREAT, "PREPARATION_PHASE", hours=0.5),
+            by_the_rules(reached(RETREAT, "PREPARATION_PHASE", hours=0.5)),
         ),
     ),
     Person(
@@ -246,7 +249,7 @@ PEOPLE: Final = (
     Person(
         name="Xavier Puig",
         therapist=JON,
-        stories=(reached(RETREAT, "SCREENING_COMPLETED", hours=3),),
+        stories=(by_the_rules(reached(RETREAT, "SCREENING_COMPLETED", hours=3)),),
     ),
     Person(
         name="Rocío Montero",

@@ -15,6 +15,8 @@ from typing import Any, Final
 from django.db import transaction
 
 from automation import facts
+from automation.intake import Subject, record_event
+from automation.sources import Source, SourceKind
 from journeys.models.event import SystemEventLog, SystemEventPayload
 from journeys.selectors.positions import locked_positions
 from patients.models import Patient
@@ -45,6 +47,26 @@ def record_past_event(
     contents.facts = _facts(patient.pk, journey_key, occurred_at)
     contents.save(update_fields=["facts"])
     return event.pk
+
+
+def record_event_now(
+    *,
+    patient: Patient,
+    journey_key: str,
+    event_type: str,
+    payload: Mapping[str, Any],
+    idempotency_key: str,
+) -> None:
+    """As an integration of the practice would: it waits for the rules."""
+    record_event(
+        organization=patient.organization,
+        event_type=event_type,
+        source=Source(SourceKind.INTEGRATION, SOURCE),
+        idempotency_key=idempotency_key,
+        subject=Subject(id=patient.pk),
+        journey_key=journey_key,
+        payload=payload,
+    )
 
 
 def _facts(patient_id: uuid.UUID, journey_key: str, when: datetime) -> facts.Facts:

@@ -20,7 +20,7 @@ from journeys.cause import Cause, by_import, by_integration, by_system, by_user
 from journeys.models.template import StageStatus
 from journeys.services.transitions import enroll, transition, unblock
 from kura.accounts.models import User
-from kura.demo.events import record_past_event
+from kura.demo.events import record_event_now, record_past_event
 from kura.demo.people import Practice
 from kura.demo.stories import AUTOMATION, IMPORT, INTEGRATION, Step, Story
 from patients.models import Patient
@@ -36,7 +36,8 @@ REACTION: Final = timedelta(seconds=5)  # from an event to the move it causes
 class Happening:
     """A step of somebody's story with its time. `leaves`: the stage before, None at enrollment.
 
-    `name` is unique in the practice, and the same in every run.
+    `name` is unique in the practice, and the same in every run. `by_rules`: what the practice's
+    rules make of its event, as soon as they run.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Happening:
     leaves: str | None
     step: Step
     at: datetime
+    by_rules: bool
 
 
 def happenings(practice: Practice, now: datetime) -> list[Happening]:
@@ -72,6 +74,7 @@ def _told(story: Story, name: str, now: datetime, zone: ZoneInfo) -> Iterator[Ha
             leaves=before[place],
             step=step,
             at=moment(ago, now, zone),
+            by_rules=story.by_rules and step is story.steps[-1],
         )
 
 
@@ -147,6 +150,18 @@ def _cause(happening: Happening, patient: Patient, acts: User) -> Cause:
     if step.by == IMPORT:
         return by_import()
     return by_user(acts, reason_code=step.reason_code, reason=step.reason, via="admin")
+
+
+def let_happen(story_line: Iterable[Happening], *, patients: Mapping[str, Patient]) -> None:
+    """The events come in; the rules that listen move the patients. Needs the tenant scope."""
+    for happening in story_line:
+        record_event_now(
+            patient=patients[happening.external_id],
+            journey_key=happening.journey.key,
+            event_type=happening.step.event,
+            payload=happening.step.payload,
+            idempotency_key=happening.name,
+        )
 
 
 def _trigger(happening: Happening, patient: Patient) -> UUID | None:

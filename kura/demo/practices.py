@@ -21,7 +21,7 @@ from kura import tenancy
 from kura.accounts.models import Language, Organization, User
 from kura.demo.centro_sol import CENTRO_SOL
 from kura.demo.clinica_om import CLINICA_OM
-from kura.demo.history import Happening, happenings, replay
+from kura.demo.history import Happening, happenings, let_happen, replay
 from kura.demo.people import Colleague, Practice
 from patients.models import Patient
 
@@ -69,10 +69,12 @@ def _fill(organization: Organization, practice: Practice, now: datetime) -> None
     patients = _patients(
         organization, practice, colleagues, _registrations(practice, story_line, now)
     )
-    replay(story_line, patients=patients, colleagues=colleagues)
+    past = [one for one in story_line if not one.by_rules]
+    replay(past, patients=patients, colleagues=colleagues)
     for key in practice.ended:
         set_active(template_id=templates[key].pk, is_active=False)
-    install(organization, also_waiting=True)  # last: what has happened causes nothing any more
+    install(organization, also_waiting=True)  # after the past, which causes nothing any more
+    let_happen([one for one in story_line if one.by_rules], patients=patients)
 
 
 def _colleagues(organization: Organization, practice: Practice) -> dict[str, User]:

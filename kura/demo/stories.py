@@ -38,11 +38,15 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """One enrollment. `ago`: how long before now its last step was."""
+    """One enrollment. `ago`: how long before now its last step was.
+
+    `by_rules`: of the last step only the event has happened, just now; the rules do the rest.
+    """
 
     journey: Blueprint
     steps: tuple[Step, ...]
     ago: timedelta
+    by_rules: bool = False
 
 
 def _event(name: str, hours: tuple[float, float], to_stage: str, **payload: Any) -> Step:
@@ -128,6 +132,11 @@ def began(journey: Blueprint, stage: str, *further: Step, days: float = 0) -> St
     """A story that does not begin in the journey's first stage, told step by step."""
     first = Step(to_stage=stage, hours=_BEGIN)
     return Story(journey=journey, steps=(first, *further), ago=timedelta(days=days))
+
+
+def by_the_rules(story: Story) -> Story:
+    """Its last event comes in like any other, and the practice's rules act on it."""
+    return replace(story, by_rules=True)
 
 
 def moved(to_stage: str, reason: str = "", *, by: str = THERAPIST, hours: float = 30) -> Step:

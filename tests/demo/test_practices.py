@@ -14,8 +14,9 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
+from automation.dispatch import drain
 from automation.library import READY_RULES
-from automation.models import AutomationRule, EventDispatch, RuleRun
+from automation.models import AutomationRule, EventDispatch, Message, RuleRun
 from automation.models.dispatch import WAITING
 from journeys.models import (
     Enrollment,
@@ -26,6 +27,7 @@ from journeys.models import (
 )
 from kura import tenancy
 from kura.accounts.models import User
+from kura.demo.clinica_om import CLINICA_OM
 from kura.demo.events import SOURCE
 from kura.demo.practices import PASSWORD, PRACTICES, make_practice
 from patients.models import Patient
@@ -133,7 +135,7 @@ def test_blocks_of_the_past_were_lifted_by_a_person_who_said_why(seeded):
         assert len(log.note.body) >= 10
 
 
-def test_marta_is_blocked_in_the_retreat_stuck_in_yoga_and_done_with_the_intake(seeded):
+def test_marta_waits_in_the_retreat_is_stuck_in_yoga_and_done_with_the_intake(seeded):
     [marta] = [
         one
         for one in seeded.patients
@@ -147,7 +149,7 @@ def test_marta_is_blocked_in_the_retreat_stuck_in_yoga_and_done_with_the_intake(
 
     assert marta.journey_status == {
         "intake": "COMPLETED",
-        "retreat_ibiza_2025": "BLOCKED_HIGH_RISK",
+        "retreat_ibiza_2025": "SCREENING_COMPLETED",
         "yoga_urban_om": "AWAITING_WAIVER",
     }
     assert seeded.is_past_its_limit(yoga)
@@ -230,7 +232,30 @@ def test_both_practices_have_the_ready_rules_of_their_journeys(seeded):
 
 
 def test_the_past_causes_nothing_any_more(seeded):
-    assert seeded.waiting == seeded.runs == 0
+    assert seeded.runs == 0
+    assert seeded.waiting == sum(
+        story.by_rules
+        for practice in PRACTICES
+        for person in practice.people
+        for story in person.stories
+    )
+
+
+def test_the_rules_act_on_what_has_just_happened(committed_db):
+    make_practice(CLINICA_OM, now=timezone.now())
+
+    drain(linger=0)
+
+    with tenancy.every_organization():
+        moves = JourneyLog.objects.filter(rule_id__isnull=False).select_related("patient")
+        codes = dict(AutomationRule.objects.values_list("pk", "code"))
+        assert {(one.patient.full_name, one.to_stage, codes[one.rule_id]) for one in moves} == {
+            ("Marta Soler", "BLOCKED_HIGH_RISK", "retreat_ibiza_2025.risk_high"),
+            ("Andrés Molina", "PREPARATION_PHASE", "retreat_ibiza_2025.payment_succeeded"),
+            ("Xavier Puig", "SCREENING_COMPLETED", "retreat_ibiza_2025.form_completed"),
+        }
+        assert Message.objects.get().patient.full_name == "Andrés Molina"
+        assert not EventDispatch.objects.filter(status__in=WAITING).exists()
 
 
 def test_the_patient_of_the_example_in_the_rules_document_awaits_payment(seeded):
