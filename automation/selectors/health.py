@@ -21,6 +21,7 @@ from automation.selectors.verified import Verified, verified_in
 
 SILENT_AFTER: Final = timedelta(minutes=3)  # by then a supervisor has replaced what was silent
 MISSED_AFTER: Final = timedelta(minutes=62)  # two sweeps after it should have come
+HOUR: Final = timedelta(hours=1)
 LATE_AFTER: Final = timedelta(minutes=90)  # the monitor looks each full hour
 MONITOR_PLAN: Final = "kura.monitor"
 RECENT: Final = timedelta(days=7)  # failed messages that are still worth a look
@@ -88,9 +89,9 @@ def _health(beats: Mapping[str, Heartbeat], now: datetime) -> Health:
 class MonitorStatus:
     """The stale journey monitor: its last check of everybody, and when it looks again.
 
-    `is_late`: the last one was more than 90 minutes ago, or there was none. `was_missed`: the full
-    hour has passed without one; the sweep calls it then. `counts`: stage visits
-    by what was done about them (`automation.monitor.VisitOutcome`).
+    `is_late`: the last one was more than 90 minutes ago, or there was none though one was due.
+    `was_missed`: the full hour has passed without one; the sweep calls it then. `counts`: stage
+    visits by what was done about them (`automation.monitor.VisitOutcome`).
     """
 
     last_run: datetime | None
@@ -114,9 +115,11 @@ def monitor_status(*, now: datetime) -> MonitorStatus:
 
 
 def _monitor(beat: Heartbeat | None, now: datetime) -> MonitorStatus:
-    planned = Schedule.objects.filter(name=MONITOR_PLAN).values_list("next_run", flat=True).first()
+    plan = Schedule.objects.filter(name=MONITOR_PLAN).only("next_run", "task").first()
+    planned = plan.next_run if plan else None
     if beat is None:
-        return MonitorStatus(last_run=None, next_run=planned, is_late=True, was_missed=True)
+        is_late = not _is_to_begin(plan, now)
+        return MonitorStatus(last_run=None, next_run=planned, is_late=is_late, was_missed=True)
     started, finished = (
         datetime.fromisoformat(beat.detail[name]) for name in ("started_at", "finished_at")
     )
@@ -131,6 +134,11 @@ def _monitor(beat: Heartbeat | None, now: datetime) -> MonitorStatus:
         errors=beat.detail["errors"],
         started_at=started,
     )
+
+
+def _is_to_begin(plan: Schedule | None, now: datetime) -> bool:
+    """A new installation before its first full hour: nothing was called yet, so nothing failed."""
+    return plan is not None and plan.task is None and now < plan.next_run + LATE_AFTER - HOUR
 
 
 def _beats() -> dict[str, Heartbeat]:

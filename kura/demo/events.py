@@ -61,7 +61,7 @@ def record_event_now(
     record_event(
         organization=patient.organization,
         event_type=event_type,
-        source=Source(SourceKind.INTEGRATION, SOURCE),
+        source=Source(SourceKind.INTEGRATION, "demo"),
         idempotency_key=idempotency_key,
         subject=Subject(id=patient.pk),
         journey_key=journey_key,

@@ -127,16 +127,35 @@ def test_the_page_is_red_when_nobody_has_looked_for_90_minutes(client, minutes, 
     assert ("badge-failed" in words) is is_late
 
 
-def test_a_monitor_that_never_looked_is_late(client):
-    assert "The monitor has not looked yet." in read(client)
+def plan(next_run, **fields):
+    made = Schedule.objects.create(name=MONITOR_PLAN, func="automation.tasks.check_stale_journeys",
+                                   schedule_type=Schedule.CRON, cron="0 * * * *")  # fmt: skip
+    Schedule.objects.filter(pk=made.pk).update(next_run=next_run, **fields)  # also in the past
+
+
+def test_a_monitor_that_was_never_planned_is_late(client):
+    words = read(client)
+
+    assert 'role="alert"' in words
+    assert "The monitor has not looked yet." in words
+
+
+@pytest.mark.parametrize(
+    ("minutes", "called", "is_late"),
+    [(20, None, False), (-29, None, False), (-31, None, True), (20, "a task", True)],
+    ids=["before its hour", "in its hour", "after its hour", "called and without a sign"],
+)
+def test_a_monitor_that_never_looked_is_late_once_it_should_have(client, minutes, called, is_late):
+    plan(timezone.now() + timedelta(minutes=minutes), task=called)
+
+    assert ('role="alert"' in read(client)) is is_late
 
 
 def test_the_next_check_is_told_on_the_clock_of_the_practice(client, ours):
     ours.organization.timezone = "Asia/Tokyo"
     ours.organization.save(update_fields=["timezone"])
     at = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    Schedule.objects.create(name=MONITOR_PLAN, func="automation.tasks.check_stale_journeys",
-                            schedule_type=Schedule.CRON, cron="0 * * * *", next_run=at)  # fmt: skip
+    plan(at)
 
     there = at + timedelta(hours=9)
 
