@@ -1,4 +1,6 @@
-"""The guards of this floor: every move is an event; what was published or decided stays."""
+"""The guards of this floor: every move is an event; what was published or decided stays; no task
+says that nobody has reviewed a block once somebody has.
+"""
 
 from __future__ import annotations
 
@@ -31,5 +33,14 @@ GUARDS: Final = (
         "kura_moves_are_events",
         each="STATEMENT",
         sees="moves",
+    ),
+    Guard("block_reviews", "block_reviewed", "AFTER INSERT", "kura_block_reviewed"),
+    Guard(
+        "journey_logs",
+        "block_lifted",
+        "AFTER INSERT",
+        "kura_block_lifted",
+        when="(((new.actor_kind)::text = 'user'::text) AND (new.reason_code IS NOT NULL) "
+        "AND (new.from_stage IS NOT NULL))",
     ),
 )

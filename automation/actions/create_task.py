@@ -1,7 +1,8 @@
 """`{"type": "create_task", "params": {"audience": "therapist", "text": "…", "due_in_hours": 24}}`.
 
 A task for the patient's therapist, or for whoever of the practice sees it first. The text may name
-any placeholder: only staff reads it.
+any placeholder: only staff reads it. One that says that nobody has reviewed a block is a kind of
+its own: whoever reviews or lifts the block ends it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 
 from automation.actions.about import about
 from automation.actions.base import Action, Doing, Outcome, Params, Practice, done
 from automation.actions.texts import MAX_TASK, in_language, text_problems, text_schema, values
+from automation.actions.unreviewed import is_reviewed, rests_on_no_review
 from automation.models.message import Audience
 from automation.models.staff_task import TaskKind
 from automation.placeholders import fill, in_words
@@ -24,6 +26,7 @@ from journeys.event_types import names
 from patients.models import Patient
 
 MAX_HOURS: Final = 24 * 366
+REVIEWED: Final = "block_reviewed"
 
 SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -43,12 +46,16 @@ _SENTENCES: Final = {
 
 def _perform(params: Params, doing: Doing) -> Outcome:
     told = about(doing)
+    no_review = rests_on_no_review(doing, told)
+    if no_review and is_reviewed(told):
+        since = gettext("Somebody has reviewed the block since.")
+        return Outcome(status="unchanged", code=REVIEWED, words=since)
     patient = Patient.objects.select_related("therapist").get(pk=doing.patient_id)
     language = _language(params["audience"], patient, doing.practice)
     words = values(told, patient, doing.practice, language=language, audience=params["audience"])
     hours = params.get("due_in_hours")
     task = give(
-        kind=TaskKind.RULE,
+        kind=TaskKind.BLOCK_UNREVIEWED if no_review else TaskKind.RULE,
         text=fill(in_language(params["text"], language), words),
         event=doing.event,
         journey_key=told.journey_key,

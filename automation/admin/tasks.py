@@ -107,7 +107,9 @@ class TaskAdmin(ReadOnlyAdmin):
         badge = journey_badges.html(badges.of_task(row))
         if row.done_at is None:
             return badge
-        return two_lines(badge, format_html("{} · {}", row.done_by or "–", moment(row.done_at)))
+        below = format_html("{} · {}", row.done_by or "–", moment(row.done_at))
+        act = ended_by(row)
+        return two_lines(badge, format_html("{} · {}", below, act) if act else below)
 
     @admin.display(description=_("state"))
     def state_and_way(self, row: StaffTask) -> str:
@@ -156,6 +158,17 @@ def _way_to_end(task: StaffTask) -> str:
 
 def _done_url(task: StaffTask) -> str:
     return reverse("admin:automation_stafftask_done", args=[task.pk])
+
+
+def ended_by(task: StaffTask) -> str:
+    """The act that made it untrue, with the way to where it is written; "" if somebody ended it."""
+    if task.ended_by_move_id:
+        url = reverse("admin:journeys_journeylog_change", args=[task.ended_by_move_id])
+        return format_html('<a href="{}">{}</a>', url, gettext("by lifting the block"))
+    if task.ended_by_review_id and task.patient_id:
+        url = reverse("admin:patients_patient_change", args=[task.patient_id])
+        return format_html('<a href="{}">{}</a>', url, gettext("by reviewing the block"))
+    return ""
 
 
 # --- the page that says it is done ----------------------------------------------------------------

@@ -10,6 +10,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from journeys.models.event import SystemEventLog
+from journeys.models.log import JourneyLog
+from journeys.models.review import BlockReview
 from kura.accounts.models import Organization
 from kura.ids import time_ordered_uuid
 from kura.tenancy import TenantManager
@@ -18,6 +20,7 @@ from patients.models import Patient
 
 class TaskKind(models.TextChoices):
     RULE = "rule", _("A rule asks for it")
+    BLOCK_UNREVIEWED = "block_unreviewed", _("Nobody has reviewed the block")
     NO_ADDRESS = "no_address", _("No e-mail address")
     MESSAGE_FAILED = "message_failed", _("Message could not be delivered")
     BLOCK_REFUSED = "block_refused", _("A block could not be set")
@@ -26,7 +29,11 @@ class TaskKind(models.TextChoices):
 
 
 class StaffTask(models.Model):
-    """`assigned_to` None: whoever in the practice sees it first."""
+    """`assigned_to` None: whoever in the practice sees it first.
+
+    `ended_by_review`, `ended_by_move`: the act that ended a BLOCK_UNREVIEWED by making it untrue
+    (`automation/sql/unreviewed_tasks.sql`); neither where a person said that it is done.
+    """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     organization = models.ForeignKey(
@@ -76,6 +83,22 @@ class StaffTask(models.Model):
         db_index=False,
         verbose_name=_("done by"),
     )
+    ended_by_review = models.ForeignKey(
+        BlockReview,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("ended by the review"),
+    )
+    ended_by_move = models.ForeignKey(
+        JourneyLog,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("ended by the move"),
+    )
 
     objects = TenantManager["StaffTask"]()
 
@@ -93,6 +116,15 @@ class StaffTask(models.Model):
             ),
             models.CheckConstraint(
                 name="staff_task_kind_known", condition=models.Q(kind__in=TaskKind.values)
+            ),
+            models.CheckConstraint(
+                name="staff_task_ended_by_one_act",
+                condition=models.Q(ended_by_move__isnull=True, ended_by_review__isnull=True)
+                | models.Q(
+                    models.Q(ended_by_move__isnull=True) | models.Q(ended_by_review__isnull=True),
+                    done_at__isnull=False,
+                    kind=TaskKind.BLOCK_UNREVIEWED,
+                ),
             ),
         ]
         indexes = [

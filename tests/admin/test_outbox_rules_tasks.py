@@ -9,13 +9,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from automation.admin.tasks import ended_by
 from automation.errors import EventUndecided
 from automation.models import DispatchDecision, EventDispatch, Message, StaffTask
 from automation.services.staff_tasks import complete
+from journeys.models import BlockReview
+from journeys.services.transitions import unblock
 from kura import tenancy
 from tests.admin import people
 from tests.admin.automated import CONFIRM, message, rule
 from tests.admin.conftest import logged_in
+from tests.factories import reviewed
 
 TASKS = "admin:automation_stafftask_changelist"
 
@@ -238,6 +242,43 @@ def test_who_comes_second_to_a_task_is_told_who_did_it(client, ours):
 
     assert [answer.status_code for answer in answers] == [409, 409]
     assert "Manager Om ya marcó esta tarea como hecha" in answers[1].content.decode()
+
+
+def test_a_task_that_a_review_or_a_lift_ended_leads_to_where_that_is_written(client, ours):
+    about = {"patient": ours.blocked.patient, "enrollment_id": ours.blocked.pk}
+    with tenancy.scope(ours.organization):
+        asked = [
+            StaffTask.objects.create(
+                organization=ours.organization, kind="block_unreviewed", text="Mira", **about
+            )
+            for _ in range(2)
+        ]
+        BlockReview.objects.create(
+            organization=ours.organization,
+            enrollment=ours.blocked,
+            seq=ours.blocked.seq,
+            reviewer=ours.manager,
+        )
+        StaffTask.objects.filter(pk=asked[0].pk).update(
+            done_at=None, done_by=None, ended_by_review=None
+        )
+        lifted = unblock(
+            patient_id=ours.blocked.patient_id,
+            journey_key="retreat",
+            cause=reviewed(ours.therapist),
+        ).pk
+        by_lift, by_review = StaffTask.objects.filter(kind="block_unreviewed").order_by("id")
+
+    listed, page = (
+        read(client, reverse(TASKS)),
+        read(client, reverse("admin:automation_stafftask_change", args=[by_review.pk])),
+    )
+
+    with translation.override("es"):
+        assert reverse("admin:journeys_journeylog_change", args=[lifted]) in ended_by(by_lift)
+        assert ended_by(by_lift) in listed
+        assert ended_by(by_review) in page
+    assert "Manager Om" in page
 
 
 def test_a_task_about_a_failed_event_is_ended_by_deciding_about_the_event(client, ours):

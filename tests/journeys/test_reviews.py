@@ -132,7 +132,7 @@ def refused(statement: str, *parameters: object) -> str:
         "UPDATE block_reviews SET reviewed_at = now() - interval '1 day'",
         "UPDATE block_reviews SET note = '', seq = 7",
         "DELETE FROM block_reviews",
-        "TRUNCATE block_reviews",
+        "TRUNCATE block_reviews CASCADE",
     ],
 )
 def test_a_review_stays_as_it_was_written(blocked, therapist, statement):
