@@ -20,14 +20,25 @@ Definition = Mapping[str, Any]
 
 def changes_between(before: Definition, after: Definition, practice: Practice) -> list[str]:
     """Of two definitions that can be told in words; nothing when they say the same."""
-    found = list(_changes(before, after, practice))
+    if before == after:
+        return []
+    old, new = words_of_rule(before, practice), words_of_rule(after, practice)
+    return changes_told(before, old, after, new)
+
+
+def changes_told(
+    before: Definition, old: RuleWords, after: Definition, new: RuleWords
+) -> list[str]:
+    """Of two definitions and what they say."""
+    found = list(_changes(before, old, after, new))
     if not found and _said(before) != _said(after):
         found.append(_("Texts or values inside an action change."))
     return found
 
 
-def _changes(before: Definition, after: Definition, practice: Practice) -> Iterator[str]:
-    old, new = words_of_rule(before, practice), words_of_rule(after, practice)
+def _changes(
+    before: Definition, old: RuleWords, after: Definition, new: RuleWords
+) -> Iterator[str]:
     if before.get("name") != after.get("name"):
         told = {"old": before.get("name"), "new": after.get("name")}
         yield _("The name “%(old)s” becomes “%(new)s”.") % told

@@ -30,7 +30,7 @@ from automation.admin.rule_form.fields import RuleForm
 from automation.admin.rule_form.posting import as_posted, posted_rows
 from automation.admin.rule_form.rows import RuleRows, rows_of
 from automation.admin.rule_form.written import Reading, definition_of, without_unreadable
-from automation.comparison import changes_between
+from automation.comparison import changes_between, changes_told
 from automation.definition import DEFAULT_PRIORITY, normal
 from automation.models.rule import AutomationRule
 from automation.problems import Problem
@@ -208,10 +208,13 @@ def show(draft: Draft, status: int = 200) -> HttpResponse:
 def _told(draft: Draft) -> dict[str, Any]:
     """Published and draft side by side, and what differs."""
     desk = draft.desk
-    told: dict[str, Any] = {"words": words_of_rule(draft.told, desk.practice)}
+    said = words_of_rule(draft.told, desk.practice)
+    told: dict[str, Any] = {"words": said}
     if desk.published is not None:
-        told["published_words"] = words_of_rule(desk.published, desk.practice)
-        told["changes"] = changes_between(desk.published, draft.told, desk.practice)
+        is_new = desk.published != draft.told
+        before = words_of_rule(desk.published, desk.practice) if is_new else said
+        told["published_words"] = before
+        told["changes"] = changes_told(desk.published, before, draft.told, said)
     if draft.is_conflict and desk.rule is not None and desk.rule.draft is not None:
         other = rows_of(desk.rule.draft, desk.point)
         words = Vocabulary(desk.practice, other.trigger_event, other.journey)

@@ -12,21 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
-from django.forms.utils import flatatt
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import Promise
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.rule_form.choices import Vocabulary, yes_or_no
+from automation.admin.rule_form.choices import Grouped, Vocabulary, yes_or_no
 from automation.admin.rule_form.hours import days_words
 from automation.admin.rule_form.params import CUSTOM, LANGUAGES, ONE, Part, parts_of
 from automation.admin.rule_form.posting import as_posted
 from automation.admin.rule_form.preview import Letter, letters_of
 from automation.admin.rule_form.rows import ActionRow, ConditionRow, RuleRows
 from automation.admin.rule_form.values import YES, is_unclear
+from automation.admin.rule_form.widgets import Line, Options, Select, Text, number_line, ticks
 from automation.admin.rule_form.written import PAYLOAD, places_of, shape_of
 from automation.judging import TIMEOUT
 from automation.placeholders import PLACEHOLDERS
@@ -120,6 +118,7 @@ class RuleForm(forms.Form):
         self.elsewhere: list[str] = []  # problems that are about no field
         self.of_actions: list[str] = []
         self.of_tree: list[str] = []
+        self._options = Options()
         self._head()
         for number, group in enumerate(rows.groups):
             for place, row in enumerate(group.conditions):
@@ -177,29 +176,29 @@ class RuleForm(forms.Form):
 
     def _head(self) -> None:
         rows, words = self.rows, self.words
-        self._add("name", _("Name of the rule"), forms.TextInput(attrs={"maxlength": 200}))
-        self._add("trigger", _("Event"), _select(words.events(rows.trigger), sends=True))
+        self._add("name", _("Name of the rule"), Line(attrs={"maxlength": 200}))
+        self._add("trigger", _("Event"), self._select(words.events(rows.trigger), sends=True))
         if rows.trigger == CUSTOM:
-            own = forms.TextInput(attrs={"maxlength": 60, "spellcheck": "false"})
+            own = Line(attrs={"maxlength": 60, "spellcheck": "false"})
             self._add("custom", _("Name of the event"), own, str(_HELP["event_type"]))
         waits = rows.trigger_event == TIMEOUT
         any_journey = _("Choose a journey") if waits else _("Any journey")
         journeys = words.journeys(rows.journey, any_journey)
-        self._add("journey", _("Journey"), _select(journeys, sends=True))
+        self._add("journey", _("Journey"), self._select(journeys, sends=True))
         any_stage = _("Choose a stage") if waits else _("Any stage")
         stages = words.stages(rows.journey, rows.stage, any_stage)
-        self._add("stage", _("Stage"), _select(stages))
+        self._add("stage", _("Stage"), self._select(stages))
         if waits:
             self._clock()
-        self._add("priority", _("Priority"), _number(), _("A lower number runs first."))
+        self._add("priority", _("Priority"), number_line(), _("A lower number runs first."))
 
     def _clock(self) -> None:
         rows = self.rows
-        self._add("max_hours", _("Hours in the stage"), _number(),
+        self._add("max_hours", _("Hours in the stage"), number_line(),
                   days_words(rows.max_hours) or _("24 hours are a day, 168 a week."))  # fmt: skip
-        self._add("repeat_hours", _("Again every so many hours"), _number(),
+        self._add("repeat_hours", _("Again every so many hours"), number_line(),
                   days_words(rows.repeat_hours) or _("Empty: once."))  # fmt: skip
-        self._add("max_repeats", _("At most so many times in all"), _number("numeric"),
+        self._add("max_repeats", _("At most so many times in all"), number_line("numeric"),
                   _("Empty: until the patient moves."))  # fmt: skip
 
     @property
@@ -219,13 +218,13 @@ class RuleForm(forms.Form):
 
     def _condition(self, prefix: str, row: ConditionRow) -> None:
         words = self.words
-        fields = _select(words.fields(row.field), sends=True)
+        fields = self._select(words.fields(row.field), sends=True)
         self._add(f"{prefix}-field", _("Fact"), fields)
         if row.field == PAYLOAD:
-            self._add(f"{prefix}-member", _("Its name in the event"), forms.TextInput())
+            self._add(f"{prefix}-member", _("Its name in the event"), Line())
         elif row.field:
             operators = words.operators(row.field, row.op)
-            self._add(f"{prefix}-op", _("Comparison"), _select(operators, sends=True))
+            self._add(f"{prefix}-op", _("Comparison"), self._select(operators, sends=True))
             if row.op:
                 unit = words.unit(row.field) if shape_of(row.op) != "flag" else ""
                 label = _("Value (%(unit)s)") % {"unit": unit} if unit else _("Value")
@@ -238,13 +237,13 @@ class RuleForm(forms.Form):
         if shape == "timestamp":
             return forms.DateTimeInput(attrs={"type": "datetime-local", "step": "any"})
         if shape == "flag" or (shape == "scalar" and kind == "boolean"):
-            return _select(yes_or_no(_first(row), "" if shape == "flag" else _("Choose")))
+            return self._select(yes_or_no(_first(row), "" if shape == "flag" else _("Choose")))
         choices = self.words.values(row.field, row.values) if shape != "part" else None
         if choices is not None and shape in {"options", "scalar"}:
-            return _of_choices(choices, shape)
+            return self._of_choices(choices, shape)
         if shape == "options":
-            return _Lines(attrs={"rows": 3})
-        return _number() if kind in {"number", "integer"} else _line(_first(row))
+            return Text(attrs={"rows": 3})
+        return number_line() if kind in {"number", "integer"} else _line(_first(row))
 
     @property
     def groups(self) -> list[GroupLine]:
@@ -291,7 +290,7 @@ class RuleForm(forms.Form):
     def _action(self, prefix: str, row: ActionRow) -> None:
         number = int(prefix.rpartition("-")[2]) + 1
         label = _("Action %(number)s") % {"number": number}
-        self._add(f"{prefix}-type", label, _select(self.words.actions(row.type), sends=True))
+        self._add(f"{prefix}-type", label, self._select(self.words.actions(row.type), sends=True))
         for part in parts_of(row.type):
             for name in part.names:
                 if not name.endswith(f"-{ONE}"):
@@ -309,16 +308,16 @@ class RuleForm(forms.Form):
         if part.kind == "flag":
             return forms.CheckboxInput(attrs={"value": YES})
         if part.kind == "members":
-            return forms.Textarea(attrs={"rows": 3})
-        return _number() if part.kind == "number" else forms.TextInput()
+            return Text(attrs={"rows": 3})
+        return number_line() if part.kind == "number" else Line()
 
     def _choice(self, part: Part, text: str, row: ActionRow) -> forms.Widget:
         if part.kind == "journey":
-            return _select(self.words.journeys(text, _("Choose a journey")), sends=True)
+            return self._select(self.words.journeys(text, _("Choose a journey")), sends=True)
         if part.kind == "choice":
-            return _select(self.words.one_of(part.choices, text))
+            return self._select(self.words.one_of(part.choices, text))
         nothing = _("Choose a stage") if part.required else _("Where the journey begins")
-        return _select(self.words.targets(row.texts.get("key", ""), text, nothing))
+        return self._select(self.words.targets(row.texts.get("key", ""), text, nothing))
 
     @property
     def acts(self) -> list[ActionLine]:
@@ -357,6 +356,15 @@ class RuleForm(forms.Form):
         ]
         return TextLine(self[f"a-{number}-{name}"], puts)
 
+    def _of_choices(self, choices: Sequence[tuple[str, str]], shape: str) -> forms.Widget:
+        if shape == "options":
+            return ticks(choices)
+        return self._select([("", _("Choose")), *choices])
+
+    def _select(self, choices: Grouped, *, sends: bool = False) -> Select:
+        offered = [one for one in choices if one != ("", "")]
+        return Select(offered, self._options, _ON_CHANGE if sends else {})
+
     def _add(self, name: str, label: str, widget: forms.Widget, help_text: str = "") -> None:
         kind = forms.Field if isinstance(widget, forms.CheckboxSelectMultiple) else forms.CharField
         self.fields[name] = kind(label=label, widget=widget, help_text=help_text, required=False)
@@ -365,55 +373,9 @@ class RuleForm(forms.Form):
 # --- widgets ------------------------------------------------------------------------------------
 
 
-class _Lines(forms.Textarea):
-    """A list of typed values, one a line."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:  # noqa: ARG002
-        return "\n".join(data.getlist(name))
-
-
-class _Select(forms.Select):
-    """Written in one go: a template for each option would take seconds where fifty conditions
-    offer eighty facts each.
-    """
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:  # noqa: ARG002
-        given = flatatt(self.build_attrs(self.attrs, attrs))
-        options = _options(self.choices, "" if value is None else str(value))
-        return format_html('<select name="{}"{}>{}</select>', name, given, options)
-
-
-def _options(choices: Any, chosen: str) -> SafeString:
-    """A group of choices is (its name, its choices)."""
-    told = [
-        format_html('<optgroup label="{}">{}</optgroup>', value, _options(label, chosen))
-        if isinstance(label, list)
-        else _OPTIONS[value == chosen].format(escape(value), escape(label))
-        for value, label in choices
-    ]
-    return mark_safe("".join(told))  # noqa: S308  each part is escaped
-
-
-_OPTIONS: Final = (
-    '<option value="{}">{}</option>',
-    '<option value="{}" selected>{}</option>',
-)
-
-
-def _select(choices: Any, *, sends: bool = False) -> forms.Select:
-    offered = [one for one in choices if one != ("", "")]
-    return _Select(choices=offered, attrs=dict(_ON_CHANGE) if sends else {})
-
-
-def _of_choices(choices: Sequence[tuple[str, str]], shape: str) -> forms.Widget:
-    if shape == "options":
-        return forms.CheckboxSelectMultiple(choices=choices)
-    return _select([("", _("Choose")), *choices])
-
-
 def _line(text: str) -> forms.Widget:
     is_long = len(text) > _LONG or "\n" in text
-    return forms.Textarea(attrs={"rows": 3}) if is_long else forms.TextInput()
+    return Text(attrs={"rows": 3}) if is_long else Line()
 
 
 def _text(part: Part, prefix: str) -> forms.Widget:
@@ -423,12 +385,8 @@ def _text(part: Part, prefix: str) -> forms.Widget:
                              "hx-target": preview, "hx-select": preview,
                              "hx-select-oob": "", **_YIELDS}  # fmt: skip
     if part.name == "subject":
-        return forms.TextInput(attrs=attrs | {"maxlength": part.longest})
-    return forms.Textarea(attrs=attrs | {"rows": 6 if part.name == "body" else 3})
-
-
-def _number(mode: str = "decimal") -> forms.Widget:
-    return forms.TextInput(attrs={"inputmode": mode, "maxlength": 40, "autocomplete": "off"})
+        return Line(attrs=attrs | {"maxlength": part.longest})
+    return Text(attrs=attrs | {"rows": 6 if part.name == "body" else 3})
 
 
 def _several(row: ConditionRow, words: Vocabulary) -> str:

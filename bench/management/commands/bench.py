@@ -15,12 +15,22 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from bench import api, backtests, bulk, events, stale, standing, transitions, verification
+from bench import api, backtests, bulk, editor, events, stale, standing, transitions, verification
 from bench.database import throw_away_database
 from bench.figures import Figure, as_data, table
 from bench.practice import Practice, open_practice
 
-PARTS = ("transitions", "bulk", "events", "standing", "verify", "monitor", "dry-run", "api")
+PARTS = (
+    "transitions",
+    "bulk",
+    "events",
+    "standing",
+    "verify",
+    "monitor",
+    "dry-run",
+    "editor",
+    "api",
+)
 
 
 class Command(BaseCommand):
@@ -62,6 +72,7 @@ def _measured(
         "standing": partial(standing.measure, practice),
         "monitor": partial(stale.measure, enrollments=sizes["enrollments"]),
         "dry-run": partial(backtests.measure, practice),
+        "editor": partial(editor.measure, practice),
         "verify": partial(verification.measure, practice, rows=sizes["rows"]),
         "api": partial(api.measure, practice),
     }
