@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import formats
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from automation.actions import ACTIONS
 from automation.actions.base import Practice
@@ -35,6 +36,8 @@ from kura.conditions import (
 
 Definition = Mapping[str, Any]
 _OPEN = "…"  # what a draft does not say yet
+_DAY = 24  # hours
+_IN_HOURS = 72  # practices say 48 h and 72 h, then days
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +88,36 @@ def _timeout(rule: Definition, journey: str, stage: str) -> str:
     told = {
         "journey": journey,
         "stage": stage,
-        "hours": _number(rule.get("max_hours")) or _OPEN,
-        "repeat": _number(rule.get("repeat_hours")),
+        "limit": limit_words(rule) or _OPEN,
+        "repeat": _duration(rule.get("repeat_hours")),
         "most": _number(rule.get("max_repeats")),
     }
     if not rule.get("repeat_hours"):
-        words = _("%(hours)s h have passed in “%(stage)s” of “%(journey)s”")
+        words = _("%(limit)s have passed in “%(stage)s” of “%(journey)s”")
     elif not rule.get("max_repeats"):
-        words = _(
-            "%(hours)s h have passed in “%(stage)s” of “%(journey)s”, again every %(repeat)s h"
-        )
+        words = _("%(limit)s have passed in “%(stage)s” of “%(journey)s”, again every %(repeat)s")
     else:
         words = _(
-            "%(hours)s h have passed in “%(stage)s” of “%(journey)s”, "
-            "again every %(repeat)s h, %(most)s times in all at most"
+            "%(limit)s have passed in “%(stage)s” of “%(journey)s”, "
+            "again every %(repeat)s, %(most)s times in all at most"
         )
     return words % told
 
 
-def timeout_hours(rule: Definition) -> str:
-    """The limit of a rule about time, as it is read."""
-    return _number(rule.get("max_hours"))
+def limit_words(rule: Definition) -> str:
+    """The limit of a rule about time, as it is read; "" for none."""
+    return _duration(rule.get("max_hours"))
+
+
+def _duration(value: object) -> str:
+    """As practices say it: 48 h, 72 h, 7 days."""
+    exact = hours(value)
+    if exact is None:
+        return ""
+    days, rest = divmod(exact, _DAY)
+    if exact > _IN_HOURS and not rest:
+        return ngettext("%(number)s day", "%(number)s days", int(days)) % {"number": int(days)}
+    return _("%(hours)s h") % {"hours": _number(value)}
 
 
 def if_words(rule: Definition, practice: Practice) -> str:

@@ -24,7 +24,7 @@ from automation.models.rule import AutomationRule, RuleVersion
 from automation.models.run import RuleRun
 from automation.models.staff_task import StaffTask, TaskKind
 from automation.selectors.event_page import Sight, contents_of, whole_events
-from automation.sentences import joined, then_words, timeout_hours
+from automation.sentences import joined, limit_words, then_words
 from automation.values import label_of, value_words
 from automation.vocabulary import practice_fields
 from journeys.models.enrollment import Enrollment
@@ -194,8 +194,8 @@ def _later(rules: Iterable[AutomationRule], code: str, practice: Practice) -> It
     """In the order in which they would come."""
     timed = [one for one in rules if one.trigger_event == TIMEOUT and one.stage == code]
     for rule in sorted(timed, key=lambda one: one.max_hours or 0):
-        words = _("After %(hours)s h there: %(then)s (rule “%(rule)s”).")
-        yield words % (_named(rule, practice) | {"hours": timeout_hours(rule.definition)})
+        words = _("After %(limit)s there: %(then)s (rule “%(rule)s”).")
+        yield words % (_named(rule, practice) | {"limit": limit_words(rule.definition)})
 
 
 def _named(rule: AutomationRule, practice: Practice) -> dict[str, str]:

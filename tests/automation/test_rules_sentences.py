@@ -67,7 +67,7 @@ ENGLISH = {
     ),
     "a time limit that is not finished": (
         STALE | {"stage": None, "max_hours": None},
-        "When … h have passed in “…” of “Intake”: move to “Confirmed” in “Intake”.",
+        "When … have passed in “…” of “Intake”: move to “Confirmed” in “Intake”.",
     ),
     "no event yet": (
         {"trigger_event": "", "journey_key": ""},
@@ -88,6 +88,20 @@ ENGLISH = {
         ),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(72, "72 h"), (96, "4 days"), (100, "100 h"), (168, "7 days"), (168.5, "168.5 h")],
+)
+def test_whole_days_are_told_as_days_from_the_fourth_on(practice, hours, words):
+    rule = a_definition(**STALE | {"max_hours": hours, "repeat_hours": hours})
+
+    with translation.override("en"):
+        told = sentence(rule, practice)
+
+    assert f"When {words} have passed" in told
+    assert f"again every {words}:" in told
 
 
 @pytest.mark.parametrize(("fields", "words"), ENGLISH.values(), ids=ENGLISH)
