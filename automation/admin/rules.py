@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -30,7 +30,8 @@ from automation.models.run import RuleRun, RunStatus
 from journeys.admin import badges as journey_badges
 from journeys.admin.filters import LogJourneyFilter
 from journeys.event_types import EVENT_TYPES
-from journeys.selectors.history import definitions_by_key, event_label
+from journeys.models.template import JourneyTemplate
+from journeys.selectors.history import event_label
 from kura.accounts.tenant_admin import KnownChoiceFilter, ReadOnlyAdmin, editor_of
 
 _COUNTED: Final = (RunStatus.DONE, RunStatus.REFUSED, RunStatus.FAILED, RunStatus.NOT_MATCHED)
@@ -109,12 +110,17 @@ class RuleAdmin(ReadOnlyAdmin):
         may_add = editor.has_perm(ADD) and editor.organization_id is not None
         return super().changelist_view(request, {"may_add": may_add} | (extra_context or {}))
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AutomationRule]:
+        """With the name of the journey: one query for the whole page."""
+        found: QuerySet[AutomationRule] = super().get_queryset(request)
+        journeys = JourneyTemplate.objects.filter(
+            organization=OuterRef("organization"), key=OuterRef("journey_key")
+        )
+        return found.annotate(journey_name=Subquery(journeys.values("name")[:1]))
+
     def prepare(self, rows: list[Any]) -> list[Any]:
-        known = definitions_by_key({row.journey_key for row in rows if row.journey_key})
         counts = _counts([row.pk for row in rows])
         for row in rows:
-            found = known.get((row.organization_id, row.journey_key))
-            row.journey_name = found.name if found else row.journey_key
             row.counts = [(status, counts.get((row.pk, status), 0)) for status in _COUNTED]
         return rows
 
@@ -123,7 +129,7 @@ class RuleAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("when"))
     def when_and_where(self, row: AutomationRule) -> str:
-        journey = getattr(row, "journey_name", "") or _("any journey")
+        journey = getattr(row, "journey_name", None) or row.journey_key or _("any journey")
         return two_lines(event_label(row.trigger_event) or "–", journey)
 
     @admin.display(description=_("state"))

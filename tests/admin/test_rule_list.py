@@ -101,11 +101,20 @@ def test_five_hundred_rules_are_paged_and_cost_no_more_queries(client, ours):
             for number in range(500)
         )  # fmt: skip
 
-    assert (
-        queries(client, reverse(LIST)) == queries(client, f"{reverse(LIST)}?q=regla") == few <= 11
-    )
+    assert queries(client, reverse(LIST)) == queries(client, f"{reverse(LIST)}?q=regla") == few <= 8
     assert len(listed(client)) == 25
     assert listed(client, "?p=20&q=Regla")
+
+
+def test_a_rule_names_its_journey_or_the_key_of_one_that_is_gone(client, ours):
+    gone = {"journey_key": "gone", "trigger_event": "PAYMENT_SUCCEEDED", "actions": [NOTE]}
+    with tenancy.scope(ours.organization):
+        AutomationRule.objects.create(organization=ours.organization, name="Sin sitio", **gone)
+
+    rows = client.get(reverse(LIST)).content.decode().split("<tr>")
+
+    assert any("Retiro Om" in row for row in rows)
+    assert any("Sin sitio" in row and "gone" in row for row in rows)
 
 
 def test_a_rule_that_was_never_published_is_listed_as_a_draft(client, ours):
