@@ -91,12 +91,21 @@ class ActionTold:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """Keys of journeys: those that a rule moves the patient on in, enrolls them in, or blocks."""
+
+    moves: frozenset[str]
+    enrolls: frozenset[str]
+    blocks: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunTold:
     """One rule against the event. `failed_on`: the first condition that did not hold.
 
     `only_if`: all conditions of that version in one sentence, with their ands and ors; `place` and
-    `judged`: in its tree, the stage it is narrowed to apart. `moves_in`: journeys that its actions
-    move the patient on in, or into; not those that it only blocks.
+    `judged`: in its tree, the stage it is narrowed to apart. `reach`: what its actions do to the
+    patient's journeys.
     """
 
     id: uuid.UUID
@@ -112,7 +121,7 @@ class RunTold:
     judged: Judged | None
     failed_on: ConditionTold | None
     actions: tuple[ActionTold, ...]
-    moves_in: frozenset[str]
+    reach: Reach
     error: str
     started_at: datetime
     finished_at: datetime
@@ -263,20 +272,21 @@ def _run(run: RuleRun, said: Mapping[str, Any], practice: Practice) -> RunTold:
         judged=judged,
         failed_on=None if run.matched else next(failed, None),
         actions=tuple(_actions(run, said, practice)),
-        moves_in=frozenset(_moves_in(said, practice)),
+        reach=_reach(said, practice),
         error=run.error,
         started_at=run.started_at,
         finished_at=run.finished_at,
     )
 
 
-def _moves_in(said: Mapping[str, Any], practice: Practice) -> Iterator[str]:
+def _reach(said: Mapping[str, Any], practice: Practice) -> Reach:
+    found: dict[str, set[str]] = {"moves": set(), "enrolls": set(), "blocks": set()}
     for kind, params in readable_actions(said.get("actions")):
         key, stage = params.get("key"), params.get("status") or ""
-        if kind not in BLOCKING_ACTIONS or not isinstance(key, str):
-            continue
-        if not practice.is_blocking(key, stage):
-            yield key
+        if kind in BLOCKING_ACTIONS and isinstance(key, str):
+            way = "enrolls" if kind == "enroll" else "moves"
+            found["blocks" if practice.is_blocking(key, stage) else way].add(key)
+    return Reach(**{way: frozenset(keys) for way, keys in found.items()})
 
 
 def _condition(told: Mapping[str, Any], fields: FieldLookup) -> ConditionTold:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -59,12 +59,14 @@ class Heard:
     """A rule that was asked. `unmet`: the fewest conditions that kept it from running; None when
     the reader may not know of all of them, and for one that ran.
 
-    `moves`: it would have moved the patient on in the journey that is asked about.
+    `moves`: it would have moved the patient on in the journey that is asked about, as they were
+    enrolled when it looked; `blocks`: or held them there, by the names of the journeys.
     """
 
     line: RunLine
     unmet: Sequence[ConditionLine] | None
     moves: bool
+    blocks: Sequence[str]
 
     @property
     def is_aside(self) -> bool:
@@ -123,7 +125,9 @@ class Happened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Nearest:
-    """The rule that did not run and lacked least, and the event that it heard."""
+    """The rule that would have moved or blocked the patient and lacked least, and the event that
+    it heard.
+    """
 
     happened: Happened
     heard: Heard
@@ -151,7 +155,8 @@ def why_not(
     events, total = list(asked[:MOST]), asked.count()
     practice = Practice(organization=organization)
     read = _read(events, practice, journey_key)
-    told = [_happened(event, read, practice, sight, journey_key) for event in events]
+    asking = _Asking(practice, sight, journey_key, list(_stays(patient_id)))
+    told = [_happened(event, read, asking) for event in events]
     return WhyNot(events=told, total=total, nearest=_nearest(told))
 
 
@@ -211,9 +216,7 @@ def _moves(
     return found
 
 
-def _happened(
-    event: SystemEventLog, read: _Read, practice: Practice, sight: Sight, key: str
-) -> Happened:
+def _happened(event: SystemEventLog, read: _Read, asking: _Asking) -> Happened:
     place = getattr(event, "dispatch", None)
     silent = read.silent[event.pk]
     is_unmatched = place is not None and place.status == DispatchStatus.UNMATCHED
@@ -222,18 +225,17 @@ def _happened(
         label=event_label(event.event_type),
         status=place.status if place else "",
         moved=read.moves.get(event.pk, ()),
-        heard=list(_heard(event, read.runs.get(event.pk, ()), practice, sight, key)),
+        heard=list(_heard(event, read.runs.get(event.pk, ()), asking)),
         silent=[] if is_unmatched else [line for line in silent if not line.is_elsewhere],
         elsewhere=sum(line.is_elsewhere for line in silent),
     )
 
 
-def _heard(
-    event: SystemEventLog, runs: Sequence[RunTold], practice: Practice, sight: Sight, key: str
-) -> Iterator[Heard]:
+def _heard(event: SystemEventLog, runs: Sequence[RunTold], asking: _Asking) -> Iterator[Heard]:
     """What could have moved the patient comes first."""
+    practice, sight = asking.practice, asking.sight
     fields = practice_fields(event.event_type, event.journey_key or "", practice)
-    moves = {run.id: _would_move(run.moves_in, key) for run in runs}
+    moves = {run.id: asking.moves(run) for run in runs}
     for run in sorted(runs, key=lambda one: not moves[one.id]):
         lacking = [*needed(run.place), *needed(run.judged)]
         unmet = [condition_line(one, fields, sight) for one in lacking]
@@ -242,22 +244,54 @@ def _heard(
             line=run_line(run, fields, practice, sight, Caused({}, ())),
             unmet=unmet if is_known else None,
             moves=moves[run.id],
+            blocks=asking.blocks(run),
         )
 
 
-def _would_move(moves_in: frozenset[str], key: str) -> bool:
-    return key in moves_in if key else bool(moves_in)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks about which journey ("" for any), and when the patient was in which one."""
+
+    practice: Practice
+    sight: Sight
+    key: str
+    stays: Sequence[Enrollment]
+
+    def moves(self, run: RunTold) -> bool:
+        enrolled = self._enrolled(run)
+        return self._is_asked(run.reach.moves & enrolled | run.reach.enrolls - enrolled)
+
+    def blocks(self, run: RunTold) -> list[str]:
+        held = run.reach.blocks & self._enrolled(run)
+        known = self.practice.journeys
+        return sorted(known[key].name for key in held if self._is_asked({key}) and key in known)
+
+    def _is_asked(self, keys: Collection[str]) -> bool:
+        return self.key in keys if self.key else bool(keys)
+
+    def _enrolled(self, run: RunTold) -> set[str]:
+        """When the rule looked."""
+        at = run.started_at
+        return {
+            one.journey_key
+            for one in self.stays
+            if one.opened_at <= at and (one.closed_at is None or at <= one.closed_at)
+        }
+
+
+def _stays(patient_id: uuid.UUID) -> QuerySet[Enrollment]:
+    return Enrollment.objects.filter(patient=patient_id).order_by("opened_at")
 
 
 def _nearest(told: Sequence[Happened]) -> Nearest | None:
-    """Of the rules that would move the patient, or else of all: the fewest conditions, then the
-    newest event.
+    """Of the rules that would have moved the patient, or else blocked them: the fewest conditions,
+    then the newest event. A rule that would have done neither explains nothing.
     """
     found = [
         Nearest(happened=happened, heard=heard)
         for happened in told
         for heard in happened.heard
-        if heard.unmet
+        if heard.unmet and (heard.moves or heard.blocks)
     ]
     movers = [one for one in found if one.heard.moves] or found
     return min(movers, key=lambda one: len(one.heard.unmet or ()), default=None)

@@ -220,7 +220,7 @@ def _nearest_node(nearest: Nearest) -> Node:
         "lacking": lacking,
         "event": nearest.happened.label,
     }
-    aside = "" if nearest.heard.moves else _("It would have moved nobody on.")
+    aside = "" if nearest.heard.moves else _blocked_words(nearest.heard.blocks)
     return Node(
         kind=NodeKind.CONDITION,
         id="nearest",
@@ -230,6 +230,11 @@ def _nearest_node(nearest: Nearest) -> Node:
         note=f"{note} {aside}".strip(),
         rows=[_row(one) for one in unmet],
     )
+
+
+def _blocked_words(journeys: Sequence[str]) -> str:
+    words = _("It would not have moved the patient on but blocked: %(journeys)s.")
+    return words % {"journeys": ", ".join(journeys)}
 
 
 def _row(line: ConditionLine) -> Row:

@@ -83,6 +83,19 @@ def test_the_rule_that_came_nearest_stands_on_top_with_expected_and_value(reader
     assert re.search(rf'href="{trace}#run-[^"]+">See all its conditions', page)
 
 
+def test_a_rule_that_came_nearest_to_a_block_says_so(reader, ours):
+    block = {
+        "type": "update_journey_status",
+        "params": {"key": "retreat", "status": "BLOCKED"},
+    }
+    make(ours, "Bloquear en euros", block, conditions=EURO)
+    paid(ours)
+
+    told = part(read(reader, url_of(ours.patient)), "nearest")
+
+    assert "It would not have moved the patient on but blocked: Retiro Om." in told
+
+
 def test_each_event_names_the_rules_about_it_and_leads_to_its_trace(reader, ours):
     make(ours, "En euros", conditions=EURO)
     off = make(ours, "Dormida")

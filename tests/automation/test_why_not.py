@@ -109,6 +109,43 @@ def test_a_rule_that_moves_on_is_nearer_than_one_that_does_not(organization, enr
     assert {one.line.run.rule_name for one in of_type(found).more_heard} == {"tells", "blocks"}
 
 
+def test_a_rule_that_would_have_blocked_says_so_when_none_would_have_moved(organization, enrolled):
+    make(organization, "tells", conditions=euros(), actions=[emit("CUSTOM.x")])
+    make(organization, "blocks", conditions={"all": [rich(500), euros()]},
+         actions=[move("intake", "BLOCKED_HIGH_RISK")])  # fmt: skip
+    paid(enrolled)
+
+    nearest = asked(enrolled).nearest
+
+    assert nearest.heard.line.run.rule_name == "blocks"
+    assert (nearest.heard.moves, nearest.heard.blocks) == (False, ["Intake"])
+
+
+def test_no_rule_was_near_that_could_not_have_moved_the_patient(organization, patient, enrolled):
+    a_template(organization, key="yoga")
+    make(organization, "tells", conditions=euros(), actions=[emit("CUSTOM.x")])
+    for name, stage in (("moves", "CONFIRMED"), ("blocks", "BLOCKED_HIGH_RISK")):
+        make(organization, name, conditions=euros(), journey_key="", actions=[move("yoga", stage)])
+    paid(enrolled)
+
+    assert asked(enrolled, "").nearest is None
+
+
+def test_a_rule_that_enrolls_was_near_for_who_was_not_in_its_journey(organization, enrolled):
+    a_template(organization, key="yoga")
+    enrolls = {"type": "enroll", "params": {"key": "yoga"}}
+    make(organization, "enrolls", conditions=euros(), actions=[enrolls])
+    paid(enrolled, "before")
+    enroll(patient_id=enrolled.pk, journey_key="yoga", cause=system())
+    paid(enrolled, "after")
+
+    found = asked(enrolled, "")
+
+    nearest = found.nearest
+    assert (nearest.heard.moves, nearest.happened.event.idempotency_key) == (True, "before")
+    assert asked(enrolled, "intake").nearest is None
+
+
 def test_of_rules_that_are_as_near_the_one_of_the_newest_event_counts(organization, enrolled):
     make(organization, "rule", conditions=euros())
     now = timezone.now()
