@@ -18,7 +18,7 @@ from automation.actions import ACTIONS
 from automation.actions.base import Practice
 from automation.definition import MOST_ACTIONS, SCHEMA, hours
 from automation.engine import BLOCKING_ACTIONS
-from automation.judging import TIMEOUT
+from automation.judging import TIMEOUT, question
 from automation.problems import Problem
 from automation.schemas import missing, schema_problems
 from automation.vocabulary import practice_fields
@@ -58,6 +58,30 @@ def problems_of(definition: object, practice: Practice) -> list[Problem]:
         if problem.pointer not in wrong:
             found.append(problem)
     return found
+
+
+def is_readable(definition: object) -> bool:
+    """Whether it can be asked and told, also when a stage that it names is gone. Pure."""
+    if not isinstance(definition, Mapping) or schema_problems(SCHEMA, definition):
+        return False
+    trigger = definition["trigger_event"]
+    is_known_event = is_known(trigger) and (
+        trigger != TIMEOUT or hours(definition.get("max_hours"))
+    )
+    return bool(is_known_event) and _asks(definition) and all(map(_acts, definition["actions"]))
+
+
+def _asks(definition: Definition) -> bool:
+    try:
+        question({"conditions": {}, **definition})
+    except InvalidCondition:
+        return False
+    return True
+
+
+def _acts(action: Mapping[str, Any]) -> bool:
+    known = ACTIONS.get(action["type"])
+    return known is not None and not schema_problems(known.schema, action.get("params", {}))
 
 
 def unkeepable(definition: object) -> list[Problem]:

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from automation.actions.base import Practice
 from automation.admin.sight import sight_of
-from automation.backtest import MOST_EVENTS, backtest, digest_of
+from automation.backtest import MOST_EVENTS, backtest, digest_of, is_what_runs
 from automation.definition import normal
 from automation.errors import BacktestTimeout
 from automation.judging import TIMEOUT
@@ -57,7 +57,8 @@ def days_asked(request: HttpRequest) -> int | None:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """`told` None: nothing was tried, or could be: `problems` of the definition, or `failure` in
-    words. `is_stale`: what was tried before says nothing of the present definition. `post_to` "":
+    words. `outgrown`: why what runs could not be published any more; it is tried all the same.
+    `is_stale`: what was tried before says nothing of the present definition. `post_to` "":
     the card has its own form.
     """
 
@@ -67,6 +68,7 @@ class Card:
     is_asked: bool
     told: Tried | None = None
     problems: tuple[Problem, ...] = ()
+    outgrown: tuple[Problem, ...] = ()
     failure: str = ""
     is_stale: bool = False
     post_to: str = ""
@@ -119,7 +121,8 @@ def card_of(
     post_to: str = "",
     hidden: Mapping[str, str],
 ) -> Card:
-    problems = tuple(problems_of(definition, practice))
+    found = tuple(problems_of(definition, practice))
+    problems = () if found and is_what_runs(definition, published) else found
     chosen = days or PERIODS[0]
     common: dict[str, Any] = {
         "days": chosen,
@@ -130,9 +133,11 @@ def card_of(
         "hidden": hidden,
         "events_url": _events_url(definition),
         "is_stale": _is_stale(request, definition, is_valid=not problems),
+        "problems": problems,
+        "outgrown": () if problems else found,
     }
     if days is None or problems:
-        return Card(**common, problems=problems)
+        return Card(**common)
     try:
         told = _tried(request, practice, definition, published, chosen)
     except BacktestTimeout as refusal:

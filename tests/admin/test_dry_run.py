@@ -301,7 +301,7 @@ def test_the_page_costs_as_many_queries_for_one_event_as_for_many(client, ours, 
     with CaptureQueriesContext(connection) as queries:
         client.get(url(ours.automated.rule, days=30))
 
-    assert len(queries) == 18, [one["sql"] for one in queries]
+    assert len(queries) == 16, [one["sql"] for one in queries]
 
 
 def test_an_old_event_is_out_of_the_period(client, ours):
