@@ -45,7 +45,7 @@ def _of_payload(kind: EventType, path: str) -> Field | None:
     name = path.removeprefix(_PAYLOAD)
     part = kind.payload.get(name)
     if part is not None:
-        return Field(path, part.type, part.labels, choices=part.choices)
+        return Field(path, part.type, part.labels, choices=part.choices, says=part.says)
     if kind.name in EVENT_TYPES or not name.isidentifier():
         return None
     return Field(path, "string", names(name, name))

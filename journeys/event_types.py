@@ -32,12 +32,16 @@ def names(es: str, en: str) -> Labels:
 
 @dataclass(frozen=True, slots=True)
 class PayloadField:
-    """One member of a payload. `choices` closes its values; `required`: no event without it."""
+    """One member of a payload. `choices` closes its values; `required`: no event without it.
+
+    `says`: what a value says without the member's name.
+    """
 
     type: FieldType
     labels: Labels
     choices: Mapping[str, Labels] | None = None
     required: bool = False
+    says: Mapping[str, Labels] | None = None
 
     def as_schema(self) -> dict[str, Any]:
         schema = dict(_SCHEMAS[self.type]) | {"title": self.labels["en"]}
@@ -90,6 +94,10 @@ RISK_LEVELS: Final = {
     "CRITICAL": names("crítico", "critical"),
     "UNKNOWN": names("sin determinar", "undetermined"),
 }
+_RISKS: Final = {
+    level: names(f"riesgo {words['es']}", f"{words['en']} risk")
+    for level, words in RISK_LEVELS.items()
+}
 _AMOUNT: Final = PayloadField("integer", names("importe en céntimos", "amount in cents"))
 _CURRENCY: Final = PayloadField("string", names("moneda", "currency"))
 _FORM: Final = PayloadField("string", names("formulario", "form"))
@@ -130,6 +138,7 @@ _ALL: Final = (
                 names("nivel de riesgo", "risk level"),
                 choices=RISK_LEVELS,
                 required=True,
+                says=_RISKS,
             ),
             "risk_score": PayloadField("number", names("puntuación de riesgo", "risk score")),
             "medication_active": PayloadField(

@@ -99,7 +99,8 @@ def _of_event(path: str, event: EventType) -> Field | None:
     if inside not in event.payload:
         return None
     part = event.payload[inside]
-    return Field(path, part.type, _part(part.labels, event.labels), choices=part.choices)
+    labels = _part(part.labels, event.labels)
+    return Field(path, part.type, labels, choices=part.choices, says=part.says)
 
 
 def _counted(labels: Labels) -> Labels:

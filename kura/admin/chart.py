@@ -29,7 +29,6 @@ from automation.selectors.reminders import SoFar, announced_so_far
 from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
 from journeys.cause import ENROLL, MOVE, UNBLOCK, by_user
-from journeys.models.enrollment import Enrollment
 from journeys.selectors.history import event_label
 from journeys.selectors.verification import violations_of
 from kura.accounts.models import User
@@ -40,8 +39,10 @@ from kura.admin.panel import initials
 from kura.admin.people import PatientListAdmin
 from kura.admin.stepper import Stepper, stepper_of
 from kura.admin.timeline import history_of, why_url
+from kura.admin.told import BlockShown, block_shown
 from kura.admin.why_not import SEE as SEE_WHY_NOT
 from kura.admin.why_not import why_not_page, why_not_url
+from kura.standing.blocks import blocks_of
 from kura.standing.chart import Beside, Chart, chart_of
 from kura.standing.journey import JourneyView
 from kura.standing.stepper import BESIDE
@@ -79,27 +80,20 @@ class Earlier:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    who: str
-    when: When
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """One journey: the newest enrollment in it. `over`: from when to when, of a closed one.
 
     `more_url`: the page that shows all stages, those too that wait for something, and for what.
-    `reason`: of a block, as the beginning of a sentence. `kept`: who last looked at this block.
+    `block`: why, and who looked at it; None where there is none.
     """
 
     view: JourneyView
     badges: Sequence[Badge]
     steps: Stepper
     over: str
-    reason: str
     since: When
-    kept: Kept | None
+    block: BlockShown | None
     reminded: When | None
     reminders: Reminders
     ways: Sequence[Way]
@@ -238,7 +232,12 @@ def chart_context(patient: Patient, desk: Desk, asked: dict[str, str]) -> dict[s
     may_move = user.has_perm(MOVE) and not patient.erased_at
     chart = chart_of(patient.pk, desk.limits, reader=by_user(user) if may_move else None)
     so_far = announced_so_far([chart.enrollments[pk] for pk in chart.pauses])
-    cards = [_card(view, chart, user, now, so_far) for view in chart.journeys]
+    told = blocks_of(view.enrollment_id for view in chart.journeys if view.blocked)
+    blocks = {pk: block_shown(block, user, now) for pk, block in told.items()}
+    cards = [
+        _card(view, chart, user, now, so_far=so_far, block=blocks.get(view.enrollment_id))
+        for view in chart.journeys
+    ]
     if patient.erased_at:
         cards = [_read_only(card) for card in cards]
     sight = sight_of(user)
@@ -264,20 +263,22 @@ def _card(
     chart: Chart,
     user: User,
     now: datetime,
+    *,
     so_far: Mapping[uuid.UUID, Sequence[SoFar]],
+    block: BlockShown | None,
 ) -> Card:
     enrollment = chart.enrollments[view.enrollment_id]
     ways = [] if view.blocked else list(_ways(view, user))
     may_move = view.is_open and not view.blocked and user.has_perm(MOVE)
     may_unblock = view.blocked and user.has_perm(UNBLOCK)
+    view = _in_words_of(block, view)
     return Card(
         view=view,
         badges=list(_badges(view)),
         steps=stepper_of(view, now),
         over=_over(view, now),
-        reason=view.blocked.reason.strip().rstrip(".") if view.blocked else "",
         since=when_in_sentence(view.entered_at, now),
-        kept=_kept(enrollment, chart, now) if view.blocked else None,
+        block=block,
         reminded=_reminded(view, chart.messages, now),
         reminders=reminders_with(
             chart.pauses.get(enrollment.pk), enrollment, user, so_far.get(enrollment.pk, ())
@@ -291,12 +292,11 @@ def _card(
     )
 
 
-def _kept(enrollment: Enrollment, chart: Chart, now: datetime) -> Kept | None:
-    """Of this block, not of one before it."""
-    here = (enrollment.pk, enrollment.seq)
-    looked = [one for one in chart.reviews if (one.enrollment_id, one.number) == here]
-    last = max(looked, key=lambda one: one.at, default=None)
-    return Kept(last.by, when_in_sentence(last.at, now)) if last else None
+def _in_words_of(block: BlockShown | None, view: JourneyView) -> JourneyView:
+    """The steps tell the same reason as the banner."""
+    if view.blocked is None or block is None or not block.reason:
+        return view
+    return replace(view, blocked=replace(view.blocked, reason=block.reason))
 
 
 def _url(page: str, view: JourneyView) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,14 +19,17 @@ from kura.accounts.models import User
 from kura.admin.desk import Desk
 from kura.admin.told import (
     PATIENT,
+    BlockShown,
     Button,
     ago,
     badge_of_matter,
     badge_of_move,
     badge_of_stage,
+    block_shown,
     button_of_matter,
 )
 from kura.standing.attention import PersonToDecide
+from kura.standing.blocks import BlockTold
 from kura.standing.panel import Panel, UnderWay, panel_of
 from kura.standing.people import QuickView
 from kura.standing.summary import JourneyNumbers, RecentMove
@@ -45,6 +48,7 @@ class Decision:
     url: str
     journey: str
     reason: str
+    block: BlockShown | None
     badge: Badge
     since: datetime
     age: str
@@ -118,7 +122,7 @@ def panel_context(desk: Desk) -> dict[str, Any]:
         "greeting": greeting(desk.user, timezone.localtime(now)),
         "now": now,
         "views": {view.name: numbers[view] for view in QuickView},
-        "decisions": [_decision(one, desk.user, now) for one in panel.people],
+        "decisions": [_decision(one, panel.blocks, desk.user, now) for one in panel.people],
         "active": panel.numbers.active,
         "under_way": [_line(one) for one in panel.newest],
         "bars": bars(panel.by_journey),
@@ -145,14 +149,19 @@ def initials(name: str) -> str:
     return "".join(word[0] for word in [*words[:1], *words[1:][-1:]]).upper()
 
 
-def _decision(one: PersonToDecide, user: User, now: datetime) -> Decision:
+def _decision(
+    one: PersonToDecide, blocks: Mapping[uuid.UUID, BlockTold], user: User, now: datetime
+) -> Decision:
     matter = one.matter
+    told = blocks.get(matter.enrollment_id) if matter.enrollment_id else None
+    block = block_shown(told, user, now)
     return Decision(
         patient=one.patient,
         initials=initials(one.patient),
         url=_url_of(one.patient_id),
         journey=matter.journey,
-        reason=matter.reason,
+        reason=(block.reason if block else "") or matter.reason,
+        block=block,
         badge=badge_of_matter(matter),
         since=matter.since,
         age=ago(now - matter.since),

@@ -29,7 +29,14 @@ from journeys.cause import ENROLL
 from kura.accounts.models import User
 from kura.accounts.tenant_admin import KnownChoiceFilter, PreparedChangeList, editor_of
 from kura.admin.desk import Desk, desk_of
-from kura.admin.told import Button, badge_of_view, button_of_task, button_of_view
+from kura.admin.told import (
+    BlockShown,
+    Button,
+    badge_of_view,
+    block_shown,
+    button_of_task,
+    button_of_view,
+)
 from kura.standing.journey import JourneyView, Listed, listed
 from kura.standing.limits import Limits
 from kura.standing.people import PRIORITY, QuickView, condition_of, people, who_have
@@ -218,14 +225,23 @@ def _is_list(request: HttpRequest) -> bool:
 # --- what a row says ----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One journey. `block`: why it is blocked, and who looked at it."""
+
+    journey: str
+    badge: Badge
+    block: BlockShown | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """`lines`: journey and badge. `task`: what is asked for beside the journeys, "" for nothing.
+    """`task`: what is asked for beside the journeys, "" for nothing.
 
     `stage_for`: in words, how long in the stage of the first line.
     """
 
-    lines: tuple[tuple[str, Badge], ...] = ()
+    lines: tuple[Line, ...] = ()
     task: str = ""
     stage_for: str = ""
     first: JourneyView | None = None
@@ -238,7 +254,7 @@ def _told(row: Patient) -> Told:
 
 
 def _tell(rows: list[Any], desk: Desk) -> None:
-    """Attaches `told` to each: two queries, and the journeys of the practice."""
+    """Attaches `told` to each: one query, and the journeys of the practice."""
     found = listed([row.pk for row in rows], desk.limits, desk.known)
     for row in rows:
         row.told = _told_of(row, found[row.pk], desk.limits, desk.user)
@@ -249,12 +265,17 @@ def _told_of(row: Patient, one: Listed, limits: Limits, user: User) -> Told:
     loose = [task for task in one.tasks if task.enrollment_id is None]
     is_open = first is not None and first.is_open
     return Told(
-        lines=tuple((view.template_name, badge_of_view(view)) for view in one.journeys),
+        lines=tuple(_line(view, one, limits, user) for view in one.journeys),
         task=loose[0].text if loose else "",
         stage_for=duration_words(limits.now - first.entered_at) if first and is_open else "",
         first=first,
         button=None if row.erased_at else _button(row, one, user),
     )
+
+
+def _line(view: JourneyView, one: Listed, limits: Limits, user: User) -> Line:
+    block = block_shown(one.blocks.get(view.enrollment_id), user, limits.now)
+    return Line(view.template_name, badge_of_view(view), block)
 
 
 def _button(row: Patient, one: Listed, user: User) -> Button | None:

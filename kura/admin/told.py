@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from automation.admin.sight import sight_of
 from automation.services.staff_tasks import COMPLETE
 from journeys.admin.badges import Badge, badge_named
 from journeys.cause import MOVE, UNBLOCK
 from journeys.models.template import StageStatus
 from kura.accounts.models import User
+from kura.admin.moments import When, when_in_sentence
 from kura.standing.attention import Matter, State
+from kura.standing.blocks import BlockTold, reason_words
 from kura.standing.journey import JourneyView
 from kura.standing.steps_ahead import DO_TASK, REVIEW_BLOCK, duration_words
 
@@ -37,6 +40,34 @@ class Button:
 
 def ago(age: timedelta) -> str:
     return _("%(time)s ago") % {"time": duration_words(age)}
+
+
+# --- blocks -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeptShown:
+    who: str
+    when: When
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockShown:
+    """`reason` "": nobody knows. `kept`: who looked at this block last, and left it standing."""
+
+    reason: str
+    kept: KeptShown | None
+
+
+def block_shown(block: BlockTold | None, user: User, now: datetime) -> BlockShown | None:
+    """The same words wherever a block is told of. None: there is none."""
+    if block is None:
+        return None
+    kept = block.kept
+    return BlockShown(
+        reason=reason_words(block, sight_of(user)).strip().rstrip("."),
+        kept=KeptShown(kept.by, when_in_sentence(kept.at, now)) if kept else None,
+    )
 
 
 # --- badges -------------------------------------------------------------------------------------

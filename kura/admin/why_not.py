@@ -39,8 +39,9 @@ from kura.accounts.models import User
 from kura.accounts.tenant_admin import editor_of
 from kura.admin.desk import Desk, desk_of
 from kura.admin.moments import When, when_in_sentence
-from kura.admin.told import badge_of_view
+from kura.admin.told import BlockShown, badge_of_view, block_shown
 from kura.conditions import Part
+from kura.standing.blocks import blocks_of
 from kura.standing.journey import JourneyView, journeys_of
 from patients.models import Patient
 
@@ -67,6 +68,7 @@ class Standing:
     awaited: Awaited
     missing: Sequence[str]
     unblock_url: str
+    block: BlockShown | None
 
 
 def why_not_url(patient_id: uuid.UUID, journey_key: str = "", days: int | None = None) -> str:
@@ -187,6 +189,7 @@ def _standings(
     enrollments = list(Enrollment.objects.filter(pk__in=ids, closed_at=None))
     ahead = awaited(enrollments, Practice(organization=patient.organization))
     may_unblock = reader.has_perm(UNBLOCK) and not patient.erased_at
+    blocks = blocks_of(view.enrollment_id for view in views if view.blocked)
     for view in views:
         url = reverse("admin:journeys_enrollment_unblock", args=[view.enrollment_id])
         yield Standing(
@@ -197,6 +200,7 @@ def _standings(
             awaited=ahead.get(view.enrollment_id, Awaited(rules=(), clocks=())),
             missing=[] if view.blocked else list(_missing(view)),
             unblock_url=url if view.blocked and may_unblock else "",
+            block=block_shown(blocks.get(view.enrollment_id), reader, desk.limits.now),
         )
 
 

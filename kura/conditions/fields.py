@@ -19,6 +19,7 @@ class Field:
     """One thing that can be asked.
 
     `choices` closes the values of a string, or of a list's items: value -> its names.
+    `says` is what such a value says by itself: "high risk" instead of "risk level: high".
     `claim` is what the field says when it affirms (a boolean is true, an integer at least 1):
     "payment received" instead of "payments is at least 1".
     """
@@ -28,6 +29,7 @@ class Field:
     labels: Labels
     choices: Mapping[str, Labels] | None = None
     claim: Labels | None = None
+    says: Mapping[str, Labels] | None = None
 
 
 FieldLookup = Callable[[str], Field | None]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,6 +30,10 @@ from journeys.selectors.versions import versions_of
 from kura import tenancy
 from kura.accounts.models import User
 from kura.prepared import Columns, prepared_cursor
+from kura.standing.blocks import COLUMNS as BLOCK_COLUMNS
+from kura.standing.blocks import JOINS as BLOCK_JOINS
+from kura.standing.blocks import WIDTH as BLOCK_WIDTH
+from kura.standing.blocks import BlockTold, block_from
 from kura.standing.facts import Facts, facts_at
 from kura.standing.limits import Limits
 from kura.standing.moves import MoveTold, moves_told
@@ -136,20 +140,23 @@ def by_urgency(views: Iterable[JourneyView]) -> list[JourneyView]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listed:
-    """One person in a list: their journeys in order of urgency, and all their open tasks."""
+    """One person in a list: their journeys in order of urgency, and all their open tasks.
+
+    `blocks`: what is known of those journeys that are blocked, by enrollment.
+    """
 
     journeys: tuple[JourneyView, ...]
     tasks: tuple[TaskTold, ...]
+    blocks: Mapping[uuid.UUID, BlockTold]
 
 
 def listed(
     patient_ids: Sequence[uuid.UUID], limits: Limits, known: Mapping[uuid.UUID, Definition]
 ) -> dict[uuid.UUID, Listed]:
-    """What a list shows of each patient asked for, in two queries; no history, nothing open to a
+    """What a list shows of each patient asked for, in one query; no history, nothing open to a
     reader. `known`: the definitions of the practice.
     """
-    rows = newest().filter(patient__in=patient_ids).order_by("-entered_at", "id")
-    tasks = open_tasks_of(patient_ids)
+    rows, blocks, tasks = _read(patient_ids)
     around = Surroundings(
         limits=limits,
         known=known,
@@ -158,11 +165,12 @@ def listed(
         tasks=by_enrollment(tasks),
         decisions={},
     )
-    views = sorted(views_among(list(rows), around), key=_urgency)
+    views = sorted(views_among(rows, around), key=_urgency)
     return {
         pk: Listed(
             journeys=tuple(one for one in views if one.patient_id == pk),
             tasks=tuple(one for one in tasks if one.patient_id == pk),
+            blocks=blocks,
         )
         for pk in patient_ids
     }
@@ -265,13 +273,87 @@ _OPEN_TASKS: Final = f"""
     ORDER BY t.due_at, t.created_at, t.id
 """  # noqa: S608  constants
 
+# Enrollments and open tasks: rows of either, never of both at once. One statement, since a list
+# asks for both and for nothing between them.
+_ENROLLMENT: Final = Columns.of("e", Enrollment)
+_JOURNEY: Final = len(_ENROLLMENT.names)
+_OF_THESE: Final = """
+    patient_id = ANY(%(patients)s::uuid[])
+    AND (organization_id = %(home)s OR %(everywhere)s::boolean)
+"""
+_BESIDE_TASKS: Final = f"""
+    FULL JOIN (SELECT * FROM staff_tasks WHERE done_at IS NULL AND {_OF_THESE}) t ON FALSE
+    LEFT JOIN users u ON u.id = t.assigned_to_id
+"""  # noqa: S608  constants
+_LISTED: Final = f"""
+    SELECT {_ENROLLMENT}, {BLOCK_COLUMNS}, {_TASK}, {_WHOSE}
+    FROM (
+        SELECT DISTINCT ON (patient_id, journey_key) * FROM journey_enrollments
+        WHERE {_OF_THESE} ORDER BY patient_id, journey_key, number DESC
+    ) e {BLOCK_JOINS} {_BESIDE_TASKS}
+    ORDER BY e.entered_at DESC, e.id, t.due_at, t.created_at, t.id
+"""  # noqa: S608  constants
+_BLOCKS_AND_TASKS: Final = f"""
+    SELECT e.id, {BLOCK_COLUMNS}, {_TASK}, {_WHOSE}
+    FROM (
+        SELECT * FROM journey_enrollments
+        WHERE status = 'onhold' AND closed_at IS NULL AND {_OF_THESE}
+    ) e {BLOCK_JOINS} {_BESIDE_TASKS}
+    ORDER BY t.due_at, t.created_at, t.id
+"""  # noqa: S608  constants
+
 
 def open_tasks_of(patient_ids: Iterable[uuid.UUID]) -> list[TaskTold]:
     """Of these patients, those without a journey too; what is due first comes first."""
     home = tenancy.organization_in_scope()
     with prepared_cursor() as cursor:
         cursor.execute(_OPEN_TASKS, [as_array(patient_ids), home, home is None])
-        tasks = [_task(row) for row in cursor.fetchall()]
+        return _tasks_told(_task(row) for row in cursor.fetchall())
+
+
+def blocks_and_tasks_of(
+    patient_ids: Iterable[uuid.UUID],
+) -> tuple[dict[uuid.UUID, BlockTold], list[TaskTold]]:
+    """`open_tasks_of`, and `blocks_of` all that is blocked of theirs, in one query."""
+    blocks: dict[uuid.UUID, BlockTold] = {}
+    tasks: list[StaffTask] = []
+    for [enrollment_id], told, task in _either(_BLOCKS_AND_TASKS, patient_ids, width=1):
+        if enrollment_id is None:
+            tasks.append(_task(task))
+        else:
+            blocks[enrollment_id] = block_from(told)
+    return blocks, _tasks_told(tasks)
+
+
+def _read(
+    patient_ids: Iterable[uuid.UUID],
+) -> tuple[list[Enrollment], dict[uuid.UUID, BlockTold], list[TaskTold]]:
+    rows: list[Enrollment] = []
+    blocks: dict[uuid.UUID, BlockTold] = {}
+    tasks: list[StaffTask] = []
+    for journey, told, task in _either(_LISTED, patient_ids, width=_JOURNEY):
+        if task[0] is not None:
+            tasks.append(_task(task))
+            continue
+        rows.append(_ENROLLMENT.object(Enrollment, journey))
+        if rows[-1].is_open and rows[-1].is_blocked:
+            blocks[rows[-1].pk] = block_from(told)
+    return rows, blocks, _tasks_told(tasks)
+
+
+def _either(
+    statement: str, patient_ids: Iterable[uuid.UUID], *, width: int
+) -> Iterator[tuple[Sequence[Any], Sequence[Any], Sequence[Any]]]:
+    """Each row in its three parts. `width`: of the first, which is about an enrollment."""
+    home = tenancy.organization_in_scope()
+    asked = {"patients": as_array(patient_ids), "home": home, "everywhere": home is None}
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, asked)
+        for row in cursor.fetchall():
+            yield row[:width], row[width : width + BLOCK_WIDTH], row[width + BLOCK_WIDTH :]
+
+
+def _tasks_told(tasks: Iterable[StaffTask]) -> list[TaskTold]:
     return [task_told(task, task.patient_id) for task in tasks if task.patient_id]
 
 

@@ -19,12 +19,13 @@ from journeys.models.enrollment import Enrollment
 from journeys.models.log import JourneyLog
 from journeys.selectors.definitions import Definition, definitions_in_scope
 from kura.standing.attention import SHOWN, PersonToDecide, matters_among, rows_of
+from kura.standing.blocks import BlockTold
 from kura.standing.facts import NEVER, OPEN, needs_action
 from kura.standing.journey import (
     JourneyView,
     Surroundings,
+    blocks_and_tasks_of,
     by_enrollment,
-    open_tasks_of,
     views_among,
 )
 from kura.standing.limits import Limits
@@ -48,9 +49,13 @@ class UnderWay:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
-    """`people`: at most six, the most urgent first. `newest`: who came last to where they are."""
+    """`people`: at most six, the most urgent first. `newest`: who came last to where they are.
+
+    `blocks`: what is known of the blocks of these people, by enrollment.
+    """
 
     people: tuple[PersonToDecide, ...]
+    blocks: Mapping[uuid.UUID, BlockTold]
     newest: tuple[UnderWay, ...]
     numbers: Numbers
     by_journey: tuple[JourneyNumbers, ...]
@@ -67,12 +72,14 @@ def panel_of(limits: Limits) -> Panel:
     people = list(in_view(QuickView.NEEDS_DECISION, limits)[:SHOWN])
     rows = _rows(people, limits)
     moves, told = _moves(rows, known)
-    tasks = open_tasks_of({one.pk for one in people} | {row.patient_id for row in rows})
+    patients = {one.pk for one in people} | {row.patient_id for row in rows}
+    blocks, tasks = blocks_and_tasks_of(patients)
     views = views_among(rows, _around(rows, limits, known, told, tasks))
     names = {one.key: one.name for one in known.values()}
     numbers, by_journey = journeys_counted(limits, list(known.values()))
     return Panel(
         people=rows_of(people, matters_among(views, tasks, names)),
+        blocks=blocks,
         newest=_newest(rows, views),
         numbers=numbers,
         by_journey=by_journey,
