@@ -24,16 +24,6 @@ SEEDS = range(sized(reduced=2, full=100))
 SIZE = 20
 
 
-@pytest.fixture(params=SEEDS)
-def practice(request, organization: Organization, therapist: User) -> Organization:
-    """And another one with the same keys, whose numbers must never be seen."""
-    a_random_practice(organization, therapist, request.param, SIZE)
-    other = OrganizationFactory()
-    with tenancy.scope(other):
-        a_random_practice(other, a_user(other), request.param + 1000, 10)
-    return organization
-
-
 class Reading:
     """The rules read one by one, in Python: slow and plain."""
 
@@ -92,7 +82,7 @@ class Reading:
         return {view for view, holds in claims.items() if holds}
 
 
-def test_sql_says_of_each_enrollment_what_the_rules_say(practice: Organization) -> None:
+def sql_says_of_each_enrollment_what_the_rules_say() -> None:
     plain = Reading()
 
     rows = list(worklist(limits(), Asked(which=Which.EVERY)))
@@ -105,7 +95,7 @@ def test_sql_says_of_each_enrollment_what_the_rules_say(practice: Organization) 
         assert facts.needs_action == plain.needs_action(row)
 
 
-def test_an_enrollment_at_hand_is_what_sql_says_of_it(practice: Organization) -> None:
+def an_enrollment_at_hand_is_what_sql_says_of_it() -> None:
     now, tasks = limits(), {task.enrollment_id for task in Reading().tasks}
 
     rows = list(worklist(now, Asked(which=Which.EVERY)))
@@ -115,7 +105,7 @@ def test_an_enrollment_at_hand_is_what_sql_says_of_it(practice: Organization) ->
         assert facts_at(row, now, asked=row.pk in tasks) == facts_of(row)
 
 
-def test_each_quick_view_holds_who_the_rules_say_and_counts_them(practice: Organization) -> None:
+def each_quick_view_holds_who_the_rules_say_and_counts_them() -> None:
     plain, now = Reading(), limits()
     patients = list(Patient.objects.all())
 
@@ -129,7 +119,7 @@ def test_each_quick_view_holds_who_the_rules_say_and_counts_them(practice: Organ
         assert counted[view] == len(listed)
 
 
-def test_filters_and_their_opposites_split_the_worklist(practice: Organization) -> None:
+def filters_and_their_opposites_split_the_worklist() -> None:
     now = limits()
     everyone = set(worklist(now).values_list("pk", flat=True))
 
@@ -140,7 +130,7 @@ def test_filters_and_their_opposites_split_the_worklist(practice: Organization) 
         assert not yes & no
 
 
-def test_summary_adds_up_to_the_worklist(practice: Organization) -> None:
+def summary_adds_up_to_the_worklist() -> None:
     now = limits()
 
     told = summary_of(now)
@@ -155,7 +145,7 @@ def test_summary_adds_up_to_the_worklist(practice: Organization) -> None:
             assert stage.numbers.active == len(worklist(now, asked))
 
 
-def test_attention_lists_everybody_who_needs_a_decision(practice: Organization) -> None:
+def attention_lists_everybody_who_needs_a_decision() -> None:
     now = limits()
 
     told = attention(now, most=1000)
@@ -165,7 +155,7 @@ def test_attention_lists_everybody_who_needs_a_decision(practice: Organization) 
     assert told.total == len(needing) == counts(now)[QuickView.NEEDS_DECISION]
 
 
-def test_views_say_what_the_rows_say(practice: Organization) -> None:
+def views_say_what_the_rows_say() -> None:
     now = limits()
     rows = list(worklist(now, Asked(which=Which.EVERY)))
 
@@ -182,7 +172,7 @@ def test_views_say_what_the_rows_say(practice: Organization) -> None:
         assert 0 <= view.progress.done <= view.progress.total
 
 
-def test_people_are_in_order_of_priority(practice: Organization) -> None:
+def people_are_in_order_of_priority() -> None:
     rows = list(people(limits()))
 
     order = [(row.rank, row.waiting_since, row.sort_key, row.pk) for row in rows]
@@ -191,3 +181,30 @@ def test_people_are_in_order_of_priority(practice: Organization) -> None:
     for view, highest in ((QuickView.BLOCKED, 0), (QuickView.STUCK, 1)):
         assert all(ranks[row.pk] <= highest for row in in_view(view, limits()))
     assert all(row.rank < 3 for row in in_view(QuickView.NEEDS_DECISION, limits()))
+
+
+CLAIMS = (
+    sql_says_of_each_enrollment_what_the_rules_say,
+    an_enrollment_at_hand_is_what_sql_says_of_it,
+    each_quick_view_holds_who_the_rules_say_and_counts_them,
+    filters_and_their_opposites_split_the_worklist,
+    summary_adds_up_to_the_worklist,
+    attention_lists_everybody_who_needs_a_decision,
+    views_say_what_the_rows_say,
+    people_are_in_order_of_priority,
+)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_claim_holds_in_a_random_practice(
+    organization: Organization, therapist: User, seed: int
+) -> None:
+    """Beside another one with the same keys, whose numbers must never be seen."""
+    a_random_practice(organization, therapist, seed, SIZE)
+    other = OrganizationFactory()
+    with tenancy.scope(other):
+        a_random_practice(other, a_user(other), seed + 1000, 10)
+
+    for claim in CLAIMS:
+        claim()
