@@ -188,6 +188,7 @@ def test_no_url_of_a_log_writes(ours, client, verb, tail):
         assert len(table(client, url)) == before
 
 
+@pytest.mark.soak
 def test_memory_is_bounded_however_long_the_log_is(ours, client):
     number = sized(reduced=6_000, full=100_000)
     with connection.cursor() as cursor:

@@ -162,6 +162,7 @@ def the_patient(practice):
     return patient
 
 
+@pytest.mark.soak
 def test_eight_callers_with_the_same_keys_act_once_each(practice):
     patient, api = the_patient(practice), by_key(practice)
     headers, keys = api.headers, [f"k-{n}" for n in range(sized(reduced=10, full=200))]

@@ -158,6 +158,7 @@ SECONDS_LATE = (7, 2, 21, 0, 29, 3, 14, 1)  # of the monitor, day by day
 DAYS = sized(reduced=16, full=200)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("late_on_the_second_day", [timedelta(0), timedelta(minutes=10, seconds=4)])
 def test_a_daily_reminder_does_not_come_later_each_day(rules, enrolled, late_on_the_second_day):
     """The queue looks when a message is written and some seconds after each full minute."""

@@ -55,6 +55,7 @@ def at_once(act):
         return list(pool.map(act, range(CLIENTS)))
 
 
+@pytest.mark.soak
 def test_of_many_who_looked_at_one_version_one_moves(patch, patient):
     for number in range(1, ROUNDS + 1):
         tag, to_stage = f'"{number}"', STAGES[number % 2]

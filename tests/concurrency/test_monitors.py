@@ -126,6 +126,7 @@ def test_without_lock_and_without_timers_the_keys_alone_hold(practice, stuck):
     assert report.emitted == 0
 
 
+@pytest.mark.soak
 def test_while_one_is_at_work_the_others_are_told_so(practice, stuck):
     with tenancy.every_organization(), monitor._turn():
         assert at_once(*[lambda: checked(BEGIN)] * MONITORS) == [None] * MONITORS
@@ -135,6 +136,7 @@ def test_while_one_is_at_work_the_others_are_told_so(practice, stuck):
     assert len(steps()) == STUCK
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("key", ["", "intake"], ids=["a practice", "a journey"])
 def test_a_check_of_a_part_does_not_take_the_turn_of_the_check_of_all(practice, stuck, key):
     """Else whoever runs one by hand at the full hour would silence all others for an hour."""
@@ -145,6 +147,7 @@ def test_a_check_of_a_part_does_not_take_the_turn_of_the_check_of_all(practice, 
     assert report.emitted == STUCK
 
 
+@pytest.mark.soak
 def test_a_monitor_that_dies_keeps_nobody_out(practice, stuck):
     def die() -> None:
         with tenancy.every_organization():

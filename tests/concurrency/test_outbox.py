@@ -42,6 +42,7 @@ def practice(committed_db):
         yield organization
 
 
+@pytest.mark.soak
 def test_two_workers_never_remind_a_patient_twice(practice):
     for number in range(ROUNDS):
         patient = PatientFactory(organization=practice, email=f"{number}@example.org")

@@ -49,6 +49,7 @@ def at_once(practice, acts: list[Callable[[], object]]) -> list[str]:
         return list(pool.map(run, acts))
 
 
+@pytest.mark.soak
 def test_two_rules_that_close_a_cycle_together_are_never_both_published(practice):
     a_template(practice)
     for number in range(ROUNDS):
@@ -80,6 +81,7 @@ def test_two_rules_that_close_a_cycle_together_are_never_both_published(practice
         assert sorted(said) == ["done", "rule_cycle"]
 
 
+@pytest.mark.soak
 def test_of_two_editors_one_is_told_that_the_rule_has_changed(practice):
     a_template(practice)
     rule = create_rule(organization=practice, definition=a_definition(), user=None)

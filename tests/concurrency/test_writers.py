@@ -122,6 +122,7 @@ def test_sixteen_writers_on_one_patient_lose_no_move_and_leave_no_gap(practice, 
     call_command("verify_journeys", stdout=StringIO())  # exits with 1 on any violation
 
 
+@pytest.mark.soak
 def test_of_two_writers_with_the_same_expectation_one_wins(practice, enrolled):
     for _ in range(sized(reduced=5, full=50)):
         here = the_enrollment(enrolled)
@@ -276,6 +277,7 @@ def _until_gone(pid: int) -> None:
     pytest.fail("the backend is still there")
 
 
+@pytest.mark.soak
 def test_enrolling_and_editing_the_template_do_not_wait_for_one_another_for_ever(practice):
     patients = PatientFactory.create_batch(sized(reduced=24, full=600), organization=practice)
     template_id = JourneyTemplate.objects.get().pk

@@ -172,6 +172,7 @@ class Histories(RuleBasedStateMachine):
                 assert True not in is_open[:-1]
 
 
+@pytest.mark.soak
 def test_any_history_keeps_the_three_in_step(django_db_setup, django_db_blocker):
     """Each history runs in a transaction of its own that is rolled back."""
 
@@ -198,6 +199,7 @@ def test_any_history_keeps_the_three_in_step(django_db_setup, django_db_blocker)
         )
 
 
+@pytest.mark.soak
 @settings(
     max_examples=sized(reduced=15, full=200),
     deadline=None,
