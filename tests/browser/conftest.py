@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from kura.accounts.models import User
-from tests.admin import people
-from tests.admin.conftest import Practice, make_practice, plain_http
+from tests.admin.conftest import Practice, logged_in, make_practice, plain_http
 
 __all__ = ["plain_http"]
 
@@ -74,7 +74,8 @@ def open_page(chromium: Browser, server: str) -> Iterator[OpenPage]:
         contexts.append(context)
         page = context.new_page()
         if user is not None:
-            log_in(page, user)
+            context.add_cookies([session_of(user, server)])  # type: ignore[list-item]
+            page.goto("/admin/")
         return page
 
     yield open_one
@@ -82,15 +83,10 @@ def open_page(chromium: Browser, server: str) -> Iterator[OpenPage]:
         context.close()
 
 
-def log_in(page: Page, user: User) -> None:
-    """By keyboard, as everything here."""
-    page.goto("/admin/login/")
-    page.locator("#id_username:focus").wait_for()
-    page.keyboard.type(user.email)
-    page.keyboard.press("Tab")
-    page.keyboard.type(people.PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/")
+def session_of(user: User, server: str) -> dict[str, str]:
+    """As after a log-in; `test_logging_in_by_keyboard` goes through the page."""
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": logged_in(user).cookies[name].value, "url": server}
 
 
 def tab_to(page: Page, selector: str) -> None:

@@ -12,7 +12,7 @@ from kura import tenancy
 from patients.models import Patient
 from tests.admin import people
 from tests.admin.automated import message
-from tests.browser.test_every_page import overflow, violations, watch
+from tests.browser.test_every_page import THEMES, overflow, violations, watch
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +42,7 @@ def is_vertical(page: Page) -> bool:
     return second.bounding_box()["y"] > first.bounding_box()["y"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 @pytest.mark.parametrize(("width", "vertical"), [(1320, False), (390, True), (320, True)])
 def test_much_fits_and_is_accessible(open_page, ours, theme, width, vertical):
     someone = much(ours)

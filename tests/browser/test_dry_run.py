@@ -11,6 +11,7 @@ from kura import tenancy
 from tests.admin import people
 from tests.admin.automated import HIGH, NOTE, STAGE, WAIT, process, rule, tell
 from tests.browser.test_every_page import overflow, violations, watch
+from tests.sizes import AT_FULL_SIZE
 
 pytestmark = pytest.mark.browser
 RISK = "RISK_ANALYSIS_COMPLETED"
@@ -104,7 +105,15 @@ def test_without_scripts_the_page_answers(open_page, ours, english):
     expect(result(page)).to_contain_text("would have set it off")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1320), ("dark", 390), ("light", 320)])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", 1320),
+        ("dark", 320),
+        pytest.param("dark", 390, marks=AT_FULL_SIZE),
+        pytest.param("light", 320, marks=AT_FULL_SIZE),
+    ],
+)
 def test_results_of_every_kind_are_accessible(open_page, ours, english, theme, width):
     draft = drafted(ours)
     late = rule(ours.organization, "Om", "JOURNEY_STAGE_TIMEOUT", NOTE, **WAIT)

@@ -1,5 +1,8 @@
 """Each page, in both themes and two widths: no accessibility violation, no sideways scrolling,
 nothing that the content policy refuses, no raw code.
+
+At full size each page is loaded in every look; reduced, one width and theme after the other take
+turns, and the colours of the other theme are looked at on the page as it stands.
 """
 
 from __future__ import annotations
@@ -19,13 +22,13 @@ from tests.admin.automated import process
 from tests.admin.conftest import Practice
 from tests.admin.test_permissions import NO, NO_PAGES, OK, TABLE, url_of
 from tests.browser.conftest import tab_to
-from tests.sizes import FULL
+from tests.sizes import AT_FULL_SIZE, FULL
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CODES = re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b|\bCONFIRMED\b|\bBLOCKED\b")
-at_full_size = pytest.mark.skipif(not FULL, reason="the other half runs in `dev.py soak`")
+THEMES = pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=AT_FULL_SIZE)])
 MANAGER = 3  # the column of the table
 LINKING = "journeys_systemeventlog_link"
 
@@ -68,9 +71,24 @@ def watch(page: Page) -> list[str]:
     return complaints
 
 
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme alone may break
+
+
 def violations(page: Page) -> list[str]:
-    options = {"runOnly": {"type": "tag", "values": STANDARDS}}
-    found = page.evaluate(f"options => {{ {AXE}; return axe.run(document, options) }}", options)
+    """All of them in the theme that the page has, and those of colours in the other one."""
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    found = _violations(page, "tag", STANDARDS)
+    page.emulate_media(color_scheme="light" if is_dark else "dark", reduced_motion="reduce")
+    in_other = _violations(page, "rule", COLOURS)
+    page.emulate_media(color_scheme="dark" if is_dark else "light", reduced_motion="null")
+    return found + [f"in the other theme: {one}" for one in in_other]
+
+
+def _violations(page: Page, kind: str, values: list[str]) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(f"() => {{ {AXE} }}")
+    options = {"runOnly": {"type": kind, "values": values}}
+    found = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{one['id']}: {node['target']} {node['failureSummary']}"
         for one in found["violations"]
@@ -82,51 +100,57 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
-@pytest.mark.parametrize(
-    ("theme", "width"),
-    [
-        ("light", 1320),
-        ("dark", 390),
-        pytest.param("light", 390, marks=[pytest.mark.soak, at_full_size]),
-        pytest.param("dark", 1320, marks=[pytest.mark.soak, at_full_size]),
-    ],
-)
-def test_every_page_is_accessible_and_quiet(open_page, ours, theme, width):
-    page = open_page(ours.manager, width=width, color_scheme=theme)
+LOOKS = [("light", 1320), ("dark", 390), ("light", 390), ("dark", 1320)]
+NARROWEST = 320  # pixels; a telephone of ten years ago, and 1280 at 400 %
+
+
+@pytest.mark.soak
+def test_every_page_is_accessible_and_quiet(open_page, ours):
+    page = open_page(ours.manager)
     complaints = watch(page)
     problems: dict[str, object] = {}
     with tenancy.every_organization():
         monitor.check()
     process()
 
-    for name, url in pages_of(ours).items():
-        complaints.clear()
-        page.goto(url)
-        told = list(complaints)  # before axe, which puts styles into the page
-        text = page.inner_text("body")
-        codes = [] if name == "journeys_journeytemplate_add" else CODES.findall(text)
-        found = [*told, *codes, *violations(page)]
-        if overflow(page) > 0:
-            found.append(f"scrolls sideways by {overflow(page)} px")
-        if found:
-            problems[name] = found
+    for number, (name, url) in enumerate(pages_of(ours).items()):
+        for theme, width in LOOKS if FULL else [LOOKS[number % len(LOOKS)]]:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            complaints.clear()
+            page.goto(url)
+            told = list(complaints)  # before axe, which puts styles into the page
+            text = page.inner_text("body")
+            codes = [] if name == "journeys_journeytemplate_add" else CODES.findall(text)
+            found = [*told, *codes, *violations(page), *too_wide(page)]
+            if found:
+                problems[f"{name}, {theme}, {width} px"] = found
 
     assert problems == {}
 
 
-def test_no_page_scrolls_sideways_on_the_narrowest_telephone(open_page, ours):
-    page = open_page(ours.manager, width=320)
-    too_wide: dict[str, int] = {}
+def too_wide(page: Page) -> list[str]:
+    """As the page is, and in the narrowest window."""
+    wide = {page.viewport_size["width"]: overflow(page)}
+    page.set_viewport_size({"width": NARROWEST, "height": 900})
+    wide[NARROWEST] = overflow(page)
+    return [f"scrolls sideways by {far} of {width} px" for width, far in wide.items() if far > 0]
+
+
+@pytest.mark.parametrize("width", [pytest.param(NARROWEST, marks=AT_FULL_SIZE)])
+def test_no_page_scrolls_sideways_when_loaded_in_the_narrowest_window(open_page, ours, width):
+    page = open_page(ours.manager, width=width)
+    found: dict[str, int] = {}
 
     for name, url in pages_of(ours).items():
         page.goto(url)
         if overflow(page) > 0:
-            too_wide[name] = overflow(page)
+            found[name] = overflow(page)
 
-    assert too_wide == {}
+    assert found == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours, theme):
     page = open_page(ours.manager, width=390, color_scheme=theme)
     unblock = reverse("admin:journeys_enrollment_unblock", args=[ours.blocked.pk])
@@ -179,7 +203,8 @@ def test_forms_with_errors_conflicts_and_results_are_accessible(open_page, ours,
 
 
 @pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1320), ("dark", 390), ("light", 390), ("dark", 1320)]
+    ("theme", "width"),
+    [*LOOKS[:2], *(pytest.param(*look, marks=AT_FULL_SIZE) for look in LOOKS[2:])],
 )
 def test_the_editor_of_a_rule_is_accessible_in_every_state(open_page, ours, theme, width):
     page = open_page(ours.manager, width=width, color_scheme=theme)
@@ -234,7 +259,7 @@ def test_the_editor_of_a_rule_is_accessible_in_every_state(open_page, ours, them
     assert len(problems) == 6
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_what_the_template_pages_answer_is_accessible_and_without_codes(open_page, ours, theme):
     page = open_page(ours.manager, width=390, color_scheme=theme)
     complaints = watch(page)
@@ -288,7 +313,7 @@ def test_what_the_template_pages_answer_is_accessible_and_without_codes(open_pag
     assert len(problems) == 8
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 @pytest.mark.parametrize("model", ["integrationkey", "apitoken"])
 def test_a_key_is_made_by_keyboard_and_its_pages_are_accessible(open_page, ours, theme, model):
     page = open_page(ours.manager, width=390, color_scheme=theme)
@@ -365,7 +390,7 @@ def test_letting_people_in_and_importing_are_accessible(open_page, ours, setting
     assert problems == {name: [] for name in problems}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_whoever_has_to_wait_can_read_how_long(open_page, server, theme):
     page = open_page(width=320, color_scheme=theme)
 
@@ -380,7 +405,7 @@ def test_whoever_has_to_wait_can_read_how_long(open_page, server, theme):
     assert overflow(page) <= 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_asking_for_a_forgotten_password_is_accessible(open_page, server, settings, theme):
     settings.MAIL_REACHES_PEOPLE = True
     page = open_page(width=320, color_scheme=theme)
@@ -409,7 +434,7 @@ def test_asking_for_a_forgotten_password_is_accessible(open_page, server, settin
     assert problems == {"asked": [], "with an error": [], "sent": [], "no mail": []}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
     page = open_page(width=320, color_scheme=theme)
     complaints = watch(page)
@@ -421,6 +446,20 @@ def test_login_page_is_accessible_quiet_and_narrow(open_page, server, theme):
     assert "Entrar" in page.inner_text("h1")
     assert violations(page) == []
     assert overflow(page) <= 0
+
+
+def test_logging_in_by_keyboard_leads_to_the_panel(open_page, ours):
+    page = open_page()
+    page.goto("/admin/login/")
+
+    page.locator("#id_username:focus").wait_for()
+    page.keyboard.type(ours.manager.email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(people.PASSWORD)
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/admin/")
+    assert page.locator("main h1").count() == 1
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

@@ -10,6 +10,7 @@ from tests.admin import people
 from tests.admin.test_panel import beat, blocked_people
 from tests.browser.conftest import tab_to
 from tests.browser.test_every_page import overflow, violations, watch
+from tests.sizes import AT_FULL_SIZE
 
 pytestmark = pytest.mark.browser
 LIST = "admin:patients_patient_changelist"
@@ -71,7 +72,10 @@ def test_narrow_the_pages_are_one_link_away(open_page, ours):
     assert page.evaluate("document.getElementById('pages').getBoundingClientRect().top") < 900
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1320), ("dark", 320), ("light", 390)])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [("light", 1320), ("dark", 320), pytest.param("light", 390, marks=AT_FULL_SIZE)],
+)
 def test_both_pages_are_accessible_when_full_long_late_empty_and_new(open_page, ours, theme, width):
     organization = people.practice()
     newcomer = people.person(organization, "manager")

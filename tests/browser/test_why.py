@@ -10,7 +10,7 @@ from automation.services.rules import create_rule, save_draft
 from kura import tenancy
 from tests.admin.automated import process, tell
 from tests.admin.test_rule_page import BLOCK, TASK, definition
-from tests.browser.test_every_page import CODES, overflow, violations, watch
+from tests.browser.test_every_page import CODES, THEMES, overflow, violations, watch
 
 pytestmark = pytest.mark.browser
 LONG = "Bloquear a quien tenga un riesgo que la analista todavía no ha podido determinar " * 2
@@ -53,7 +53,7 @@ def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@THEMES
 def test_with_everything_open_they_fit_320_px_and_are_accessible(open_page, ours, asked, theme):
     page = open_page(ours.manager, width=320, color_scheme=theme)
     complaints = watch(page)
