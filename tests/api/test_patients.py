@@ -12,7 +12,7 @@ from django.utils import timezone
 from journeys.models import SystemEventLog
 from journeys.services.transitions import enroll
 from kura import tenancy
-from kura.api.scopes import EVENTS_WRITE, PATIENTS_READ
+from kura.api.scopes import EVENTS_WRITE, JOURNEYS_WRITE, PATIENTS_READ
 from patients.models import Patient
 from tests.api.conftest import by_key, by_token, problem
 from tests.factories import PatientFactory, a_user, system
@@ -294,6 +294,18 @@ def test_contact_data_are_changed_and_the_rest_stays(api, organization):
     assert told["version"] == 2
     assert response.headers["ETag"] == '"2"'
     assert api.get(f"{PATIENTS}/{patient.pk}").json() == told
+
+
+@pytest.mark.parametrize("body", [{}, {"phone": "+34600000000"}])
+def test_who_may_not_read_patients_is_not_told_them_by_changing_them(organization, patient, body):
+    api = by_key(organization, JOURNEYS_WRITE)
+
+    problem(api.call("PATCH", f"{PATIENTS}/{patient.pk}", body), 403, "permission_denied")
+
+    with tenancy.scope(organization):
+        assert Patient.objects.get(pk=patient.pk).phone == patient.phone
+    reader = by_key(organization, JOURNEYS_WRITE, PATIENTS_READ)
+    assert reader.call("PATCH", f"{PATIENTS}/{patient.pk}", body).status_code == 200
 
 
 def test_what_changes_nothing_makes_no_version(api, organization):

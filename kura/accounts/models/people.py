@@ -141,6 +141,16 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         super().clean()
         self.email = self.email.lower()
 
+    def save(self, **how: Any) -> None:
+        """A new password ends the person's tokens, as it ends their log-ins: it is often chosen
+        because somebody else got in, and a token made by that somebody would stay a way in.
+        """
+        is_new_password = self._password is not None  # not when an old hash is only renewed
+        with transaction.atomic():
+            super().save(**how)
+            if is_new_password:
+                self.auth_token_set.all().delete()
+
     def get_full_name(self) -> str:
         return str(self)
 

@@ -114,7 +114,9 @@ class PatientView(ApiView):
         return Response(one, headers={"ETag": etag(patient.version)})
 
     def patch(self, request: Request, patient_id: uuid.UUID) -> Response:
-        """Contact data alone; the stage of a journey changes by a move."""
+        """Contact data alone. Answers with the whole patient, so it needs `patients:read` too."""
+        if not self.caller.may(PATIENTS_READ):
+            raise PermissionDenied
         contact = self.body(PatientChange)
         with transaction.atomic():
             patient = found(patient_id, Patient.objects.select_for_update(no_key=True))
