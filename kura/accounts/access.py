@@ -27,7 +27,10 @@ GROUPS: Final = 4  # of four characters: 79 bits
 
 
 def new_password(*, user: User) -> str:
-    """Give this person a password that nobody has seen. Ends all their log-ins, and any wait."""
+    """Give this person a password that nobody has seen.
+
+    Ends all their log-ins and tokens, and any wait.
+    """
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(GROUPS))
     password = "-".join(groups)
     user.set_password(password)

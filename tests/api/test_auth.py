@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from kura.accounts.access import new_password
 from kura.accounts.models import ApiToken, IntegrationKey, User
 from kura.api import credentials
 from tests.api.conftest import Api, a_key, by_key, by_session, by_token, nobody, problem
@@ -172,6 +173,32 @@ def test_who_is_switched_off_is_out_at_once(therapist, change):
 
     problem(token.get(ME), 401, "invalid_token")
     problem(session.get(ME), 401, "not_authenticated")
+
+
+def test_a_new_password_ends_the_persons_tokens_and_log_ins(therapist, viewer):
+    token, session, colleague = by_token(therapist), by_session(therapist), by_token(viewer)
+
+    new_password(user=therapist)
+
+    problem(token.get(ME), 401, "invalid_token")
+    problem(session.get(ME), 401, "not_authenticated")
+    assert colleague.get(ME).status_code == 200
+
+
+def test_a_hash_that_is_only_renewed_ends_no_token(therapist, settings):
+    therapist.set_password("the same as ever")
+    therapist.save()
+    token = by_token(therapist)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    before = therapist.password
+
+    assert therapist.check_password("the same as ever")
+
+    assert User.objects.get(pk=therapist.pk).password != before
+    assert token.get(ME).status_code == 200
 
 
 @pytest.mark.parametrize(

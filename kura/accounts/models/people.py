@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -143,13 +143,14 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
 
     def save(self, **how: Any) -> None:
         """A new password ends the person's tokens, as it ends their log-ins: it is often chosen
-        because somebody else got in, and a token made by that somebody would stay a way in.
+        because somebody else got in, and a token of that somebody's would stay a way in.
         """
-        is_new_password = self._password is not None  # not when an old hash is only renewed
+        if self._state.adding or self._password is None:  # None: an old hash is only renewed
+            super().save(**how)
+            return
         with transaction.atomic():
             super().save(**how)
-            if is_new_password:
-                self.auth_token_set.all().delete()
+            self.auth_token_set.all().delete()
 
     def get_full_name(self) -> str:
         return str(self)
