@@ -8,7 +8,7 @@ and the result names the definition that it is about, so that an editor can tell
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -19,11 +19,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from automation.actions.base import Practice
+from automation.admin.rule_form.choices import Vocabulary
+from automation.admin.rule_form.fields import Mistake, RuleForm
+from automation.admin.rule_form.rows import rows_of
 from automation.admin.sight import sight_of
 from automation.backtest import MOST_EVENTS, backtest, digest_of, is_what_runs
 from automation.definition import normal
@@ -35,14 +38,16 @@ from automation.selectors.tried import Tried, tried
 from automation.sentences import words_of_rule
 from automation.services.rules import UNPUBLISHED
 from automation.validation import problems_of
-from kura.accounts.models import Organization
+from kura.accounts.models import Organization, User
 from kura.accounts.tenant_admin import editor_of
 
 PERIODS: Final = (30, 90, 365)  # days
 VIEW: Final = "automation.view_automationrule"
+CHANGE: Final = "automation.change_automationrule"
 DRAFT: Final = "draft"
 PUBLISHED: Final = "published"
 Definition = Mapping[str, Any]
+Naming = Callable[[Sequence[Problem]], Sequence[Mistake]]
 
 
 def days_asked(request: HttpRequest) -> int | None:
@@ -56,9 +61,10 @@ def days_asked(request: HttpRequest) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """`told` None: nothing was tried, or could be: `problems` of the definition, or `failure` in
-    words. `outgrown`: why what runs could not be published any more; it is tried all the same.
-    `is_stale`: what was tried before says nothing of the present definition. `post_to` "":
+    """`told` None: nothing was tried, or could be: `mistakes` of the definition, or `failure` in
+    words. `edit_url`: of the page with its fields; "" where they are on this one, None for who may
+    not go there. `outgrown`: why what runs could not be published any more; it is tried all the
+    same. `is_stale`: what was tried before says nothing of the present definition. `post_to` "":
     the card has its own form.
     """
 
@@ -67,13 +73,14 @@ class Card:
     is_timeout: bool
     is_asked: bool
     told: Tried | None = None
-    problems: tuple[Problem, ...] = ()
+    mistakes: Sequence[Mistake] = ()
     outgrown: tuple[Problem, ...] = ()
     failure: str = ""
     is_stale: bool = False
     post_to: str = ""
     hidden: Mapping[str, str]
     events_url: str
+    edit_url: str | None = None
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -120,7 +127,10 @@ def card_of(
     days: int | None,
     post_to: str = "",
     hidden: Mapping[str, str],
+    naming: Naming | None = None,
+    edit_url: str | None = None,
 ) -> Card:
+    """`naming`: what the problems of the definition are called in its form."""
     found = tuple(problems_of(definition, practice))
     problems = () if found and is_what_runs(definition, published) else found
     chosen = days or PERIODS[0]
@@ -133,7 +143,8 @@ def card_of(
         "hidden": hidden,
         "events_url": _events_url(definition),
         "is_stale": _is_stale(request, definition, is_valid=not problems),
-        "problems": problems,
+        "mistakes": (naming or named_by(definition, practice))(problems) if problems else (),
+        "edit_url": edit_url,
         "outgrown": () if problems else found,
     }
     if days is None or problems:
@@ -143,6 +154,14 @@ def card_of(
     except BacktestTimeout as refusal:
         return Card(**common, failure=str(refusal))
     return Card(**common | {"is_stale": False}, told=told)
+
+
+def named_by(definition: Definition, practice: Practice) -> Naming:
+    """By the form that the editor would show."""
+    point = str(formats.get_format("DECIMAL_SEPARATOR"))
+    rows = rows_of(definition, point)
+    words = Vocabulary(practice, rows.trigger_event, rows.journey)
+    return RuleForm(rows, definition, words, point).told
 
 
 def _tried(
@@ -186,7 +205,7 @@ def dry_run_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> H
     rules = AutomationRule.objects.select_related("organization")
     rule = get_object_or_404(rules, pk=rule_id)
     version = _version_asked(request, rule)
-    definition = rule.definition if version == PUBLISHED else _as_mapping(rule.draft)
+    definition = rule.definition if version == PUBLISHED else as_mapping(rule.draft)
     practice = Practice(organization=rule.organization)
     card = card_of(
         request,
@@ -195,12 +214,13 @@ def dry_run_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> H
         published=rule if rule.version != UNPUBLISHED else None,
         days=days_asked(request),
         hidden={"version": version},
+        edit_url=edit_url_of(rule, editor_of(request)),
     )
     context = {
         "title": _("Dry run: %(rule)s") % {"rule": rule.name},
         "rule": rule,
         "rule_url": reverse("admin:automation_automationrule_change", args=[rule.pk]),
-        "words": None if card.problems else words_of_rule(definition, practice),
+        "words": None if card.mistakes else words_of_rule(definition, practice),
         "version": version,
         "has_draft": rule.draft is not None and rule.version != UNPUBLISHED,
         "card": card,
@@ -208,11 +228,17 @@ def dry_run_page(site: AdminSite, request: HttpRequest, rule_id: uuid.UUID) -> H
     return render(request, "kura/dry_run.html", {**site.each_context(request), **context})
 
 
+def edit_url_of(rule: AutomationRule, reader: User) -> str | None:
+    """None for who may not edit."""
+    may_edit = reader.has_perm(CHANGE) and rule.archived_at is None
+    return reverse("admin:automation_automationrule_edit", args=[rule.pk]) if may_edit else None
+
+
 def _version_asked(request: HttpRequest, rule: AutomationRule) -> str:
     has_draft = rule.draft is not None
     return PUBLISHED if not has_draft or request.GET.get("version") == PUBLISHED else DRAFT
 
 
-def _as_mapping(draft: object) -> Definition:
+def as_mapping(draft: object) -> Definition:
     """A draft may be unfinished in any way."""
     return draft if isinstance(draft, dict) else {}

@@ -26,7 +26,7 @@ from automation.actions.base import Practice
 from automation.admin.dry_runs import Card, card_of, days_asked
 from automation.admin.rule_form.buttons import Edited, settled
 from automation.admin.rule_form.choices import Vocabulary
-from automation.admin.rule_form.fields import RuleForm
+from automation.admin.rule_form.fields import Mistake, RuleForm
 from automation.admin.rule_form.posting import as_posted, posted_rows
 from automation.admin.rule_form.rows import RuleRows, rows_of
 from automation.admin.rule_form.written import Reading, definition_of, without_unreadable
@@ -39,6 +39,7 @@ from automation.services.rules import UNPUBLISHED
 from automation.validation import problems_of
 from kura.accounts.models import Organization, User
 
+MOST_MISSING: Final = 3  # that the bar names
 DRY_RUN: Final = "dry_run"  # the button of the card that tries the rule
 
 
@@ -150,6 +151,16 @@ class Draft:
         return not self.problems and normal(self.said) == self.desk.published
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unpublishable:
+    """Why the draft cannot be published. `missing`: what is still to be filled in or corrected, the
+    first of it, and how much `more`; nothing: it says what is published.
+    """
+
+    missing: Sequence[Mistake] = ()
+    more: int = 0
+
+
 def posted_draft(desk: Desk) -> Draft:
     rows = posted_rows(desk.request.POST)
     words = Vocabulary(desk.practice, rows.trigger_event, rows.journey)
@@ -199,10 +210,19 @@ def show(draft: Draft, status: int = 200) -> HttpResponse:
         "focus": focus,
         "is_published": desk.is_published,
         "next_version": desk.next_version,
-        "card": _dry_run(draft),
+        "unpublishable": _unpublishable(draft, form),
+        "card": _dry_run(draft, form),
         **_told(draft),
     }
     return desk.show("kura/rule_edit.html", context, status)
+
+
+def _unpublishable(draft: Draft, form: RuleForm) -> Unpublishable | None:
+    """None for what can be published."""
+    if draft.problems:
+        found = form.told(draft.problems)
+        return Unpublishable(missing=found[:MOST_MISSING], more=len(found) - MOST_MISSING)
+    return Unpublishable() if draft.says_what_is_published else None
 
 
 def _told(draft: Draft) -> dict[str, Any]:
@@ -223,7 +243,7 @@ def _told(draft: Draft) -> dict[str, Any]:
     return told
 
 
-def _dry_run(draft: Draft) -> Card:
+def _dry_run(draft: Draft, form: RuleForm) -> Card:
     """Of what stands in the form, kept or not; nothing is tried before somebody asks."""
     desk = draft.desk
     is_asked = DRY_RUN in desk.request.POST
@@ -235,6 +255,8 @@ def _dry_run(draft: Draft) -> Card:
         days=days_asked(desk.request) if is_asked else None,
         post_to=desk.request.path,
         hidden={},
+        naming=form.told,
+        edit_url="",
     )
 
 

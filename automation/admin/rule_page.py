@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.actions.base import Practice
+from automation.admin.dry_runs import as_mapping, edit_url_of, named_by
 from automation.admin.for_whom import counts_for
+from automation.admin.rule_form.fields import Mistake
 from automation.admin.rule_nodes import rule_nodes
 from automation.admin.rule_pages import CHANGE, is_timeout
 from automation.admin.runs import runs_of
@@ -74,7 +76,8 @@ class RunLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DraftTold:
-    """`words` and `nodes` only of a draft that could be published; else its `problems`.
+    """`words` and `nodes` only of a draft that could be published; else its `mistakes`,
+    which `edit_url` shows beside their fields.
 
     `changes`: which parts say something else than what is published.
     """
@@ -82,8 +85,9 @@ class DraftTold:
     words: RuleWords | None = None
     nodes: Sequence[Node] = ()
     changes: Sequence[str] = ()
-    problems: Sequence[str] = ()
-    more_problems: int = 0
+    mistakes: Sequence[Mistake] = ()
+    more: int = 0
+    edit_url: str | None = None
 
 
 def rule_page(rule: AutomationRule, reader: User, now: datetime) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def rule_page(rule: AutomationRule, reader: User, now: datetime) -> dict[str, An
         "is_published": rule.version != UNPUBLISHED,
         "nodes": rule_nodes(rule.definition, practice, note=_asked_words(lately)),
         "ran_lately": _ran_words(lately),
-        "draft": _draft(rule, words, practice),
+        "draft": _draft(rule, words, practice, reader),
         "versions": versions,
         "switches": _switches(rule),
         "runs": [
@@ -214,14 +218,17 @@ def _switches(rule: AutomationRule) -> list[RuleSwitch]:
     return list(rows.order_by("-switched_at", "-id")[:SHOWN_SWITCHES])
 
 
-def _draft(rule: AutomationRule, published: RuleWords, practice: Practice) -> DraftTold | None:
+def _draft(
+    rule: AutomationRule, published: RuleWords, practice: Practice, reader: User
+) -> DraftTold | None:
     if rule.draft is None:
         return None
     problems = problems_of(rule.draft, practice)
     if problems:
-        told = [str(one.message) for one in problems]
+        told = named_by(as_mapping(rule.draft), practice)(problems)
         more = max(0, len(told) - MOST_PROBLEMS)
-        return DraftTold(problems=told[:MOST_PROBLEMS], more_problems=more)
+        url = edit_url_of(rule, reader)
+        return DraftTold(mistakes=told[:MOST_PROBLEMS], more=more, edit_url=url)
     words = words_of_rule(rule.draft, practice)
     return DraftTold(
         words=words,

@@ -191,6 +191,19 @@ def test_a_draft_with_problems_says_which(client, ours):
     assert "1 problem has to be corrected first." in words(answer)
 
 
+def test_a_problem_names_its_field_and_leads_who_may_edit_to_it(client, ours):
+    unfit = {"field": "event.payload.risk_level", "op": "eq", "value": "NONE"}
+    one = drafted(ours.automated.rule, conditions={"all": [HIGH, unfit]})
+    page = url(one, days=30)
+    edit = reverse("admin:automation_automationrule_edit", args=[one.pk])
+    viewer = logged_in(people.person(ours.organization, "viewer", language="en"))
+
+    assert f'<a href="{edit}#id_g-0-1-value">Condition 1.2 (Value)</a>: ' in words(client.get(page))
+    told = viewer.get(page).content.decode()
+    assert "<b>Condition 1.2 (Value)</b>: " in told
+    assert edit not in told
+
+
 @pytest.mark.parametrize("draft", [[], "x", 5, {}, {"trigger_event": []}, {"conditions": 3}])
 def test_a_draft_that_is_no_rule_at_all_breaks_nothing(client, ours, draft):
     with tenancy.every_organization():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -352,6 +354,47 @@ def test_a_rule_with_errors_is_not_published_and_says_why(client, ours):
     assert again(one).version == 1
 
 
+def why_not_published(html: str) -> tuple[bool, str]:
+    """Whether the button is shown as one that cannot, and the words beside it."""
+    [button] = re.findall(r'<button[^>]* id="publish"[^>]*>', html)
+    words = re.sub(r"<[^>]+>", "", html.split('id="publish-why">')[1].split("</p>", maxsplit=1)[0])
+    is_off = 'aria-disabled="true"' in button
+    assert is_off == ('aria-describedby="publish-why"' in button)
+    return is_off, " ".join(words.split())
+
+
+def test_what_is_not_complete_cannot_be_published_and_says_what_is_missing(client, ours):
+    editor = Editor(client, reverse(NEW))
+
+    told = why_not_published(editor.html)
+
+    assert told == (True, "To publish it, fill in or correct: Name of the rule, Event, Action 1")
+    assert '<a href="#id_a-0-type">Action 1</a>' in editor.html
+
+
+def test_errors_and_nothing_new_are_reasons_as_well(client, ours):
+    editor = Editor(client, edit_url(a_rule(ours, conditions={"all": [HIGH, STAGE]})))
+    nothing = why_not_published(editor.html)
+    editor.press("publish", name=" ", g__0__1__value="")
+    wrong = why_not_published(editor.html)
+    editor.type(name="Otra", g__0__1__value="AWAITING_PAYMENT")
+
+    assert nothing == (True, "It says what is published: there is nothing to publish.")
+    assert wrong == (True, "2 errors to correct before it can be published")
+    assert why_not_published(editor.html) == (False, "")
+
+
+def test_what_is_missing_names_its_row_and_the_rest_is_counted(client, ours):
+    editor = Editor(client, edit_url(a_rule(ours, conditions={"all": [HIGH, STAGE]})))
+
+    editor.type(name="", priority="x", g__0__1__value="", a__0__type="create_task")
+
+    _off, words = why_not_published(editor.html)
+    assert words.startswith("To publish it, fill in or correct: Name of the rule, Priority, ")
+    assert "Condition 1.2 (Value)" in words
+    assert re.search(r" and \d more$", words)
+
+
 def test_errors_stay_marked_until_they_are_corrected(client, ours):
     editor = Editor(client, edit_url(a_rule(ours)))
     editor.press("publish", name="", priority="x")
@@ -462,6 +505,18 @@ def test_a_dry_run_of_a_rule_with_errors_names_them(client, ours):
     answer = client.post(edit_url(one), posted)
 
     assert "1 problem has to be corrected first." in answer.content.decode()
+
+
+def test_a_dry_run_leads_to_the_fields_that_are_wrong(client, ours):
+    one = a_rule(ours, conditions={"all": [HIGH, STAGE]})
+    typed = {"g-0-1-value": "NOWHERE", "a-0-type": ""}
+    posted = {**Editor(client, edit_url(one)).fields, **typed, "dry_run": "1"}
+
+    html = client.post(edit_url(one), posted).content.decode()
+
+    assert "2 problems have to be corrected first." in html
+    assert '<a href="#id_g-0-1-value">Condition 1.2 (Value)</a>: ' in html
+    assert '<a href="#id_a-0-type">Action 1</a>: This field is required.' in html
 
 
 @pytest.mark.parametrize("act", ["save", "publish", "look"])

@@ -7,7 +7,7 @@ form as soon as they change; without scripts a button does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from automation.problems import Problem
 from journeys.admin.conditions import Branch, branch_of
 from kura.conditions import Leaf, describe_leaf
 
-_YIELDS: Final = {"hx-sync": "closest form:abort"}  # to a button that is on its way
+_YIELDS: Final = {"hx-sync": "closest form:queue last"}  # to whatever is on its way
 _ON_CHANGE: Final = {"hx-post": "", "hx-trigger": "change delay:150ms", **_YIELDS}
 _LONG: Final = 60  # characters of a value that needs more than a line
 _LABELS: Final[Mapping[str, Promise]] = {
@@ -56,6 +56,8 @@ _HELP: Final[Mapping[str, Promise]] = {
     "event_type": gettext_lazy("Letters, digits and underscores, for example sauna_done."),
     "payload": gettext_lazy("One line each, for example minutes: 20"),
 }
+ACTION_ADD: Final = "action-add"  # the button, by its value and its id
+_NODES: Final = {"/conditions": "node-if", "/actions": "node-then"}
 _OF_COURSE: Final = ("reminder",)  # every e-mail of a time limit is one
 
 
@@ -107,6 +109,17 @@ class ActionLine:
     unreadable: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A problem as the page tells it away from its field. `label`: which field of which row, "" for
+    none; `anchor`: the id of what it is about, "" for nothing on the page.
+    """
+
+    label: str
+    anchor: str
+    words: str
+
+
 class RuleForm(forms.Form):
     """`rule`: the definition that the rows say. Problems are told by `show`."""
 
@@ -131,25 +144,56 @@ class RuleForm(forms.Form):
 
     def show(self, problems: Sequence[Problem]) -> None:
         """Each beside its field; one a field: the first is what has to be put right first."""
-        places = places_of(self.rows)
+        for name, problem in self._placed(problems):
+            if name in self.fields:
+                self.add_error(name, self._words(name, problem))
+            elif name == ACTION_ADD or problem.pointer.startswith("/actions"):
+                self.of_actions.append(self._words(name, problem))
+            elif problem.pointer.startswith("/conditions"):
+                self.of_tree.append(str(problem.message))
+            else:
+                self.elsewhere.append(str(problem.message))
+
+    def told(self, problems: Sequence[Problem]) -> list[Mistake]:
+        """The same, each with the name of its field, in the order of the fields."""
+        order = {name: number for number, name in enumerate(self.fields)}
+        placed = sorted(self._placed(problems), key=lambda one: order.get(one[0], len(order)))
+        return [
+            Mistake(self._label(name), self._anchor(name, problem), self._words(name, problem))
+            for name, problem in placed
+        ]
+
+    def _placed(self, problems: Sequence[Problem]) -> Iterator[tuple[str, Problem]]:
+        """With the field it is about, or the button that would help."""
+        places, told = places_of(self.rows), set()
         for problem in problems:
             name = _place(problem.pointer, places)
-            if name in self.fields:
-                if name not in self.errors:
-                    self.add_error(name, self._words(name, problem))
-            else:
-                self._tell(problem)
+            if problem.pointer == "/actions" and not self.rows.actions:
+                name = ACTION_ADD
+            if name not in told:
+                yield name, problem
+            told |= {name} & {*self.fields, ACTION_ADD}
 
-    def _tell(self, problem: Problem) -> None:
-        if problem.pointer.startswith("/actions"):
-            is_empty = problem.pointer == "/actions" and not self.rows.actions
-            self.of_actions.append(_("Add an action.") if is_empty else str(problem.message))
-        elif problem.pointer.startswith("/conditions"):
-            self.of_tree.append(str(problem.message))
-        else:
-            self.elsewhere.append(str(problem.message))
+    def _label(self, name: str) -> str:
+        if name not in self.fields:
+            return ""
+        kind, row = _row_of(name), str(self.fields[name].label)
+        if kind is None or name.endswith("-type"):
+            return row
+        return _("%(row)s (%(field)s)") % {"row": kind, "field": row}
+
+    def _anchor(self, name: str, problem: Problem) -> str:
+        if name in self.fields:
+            return f"id_{name}"
+        if name == ACTION_ADD:
+            return ACTION_ADD
+        return next((node for at, node in _NODES.items() if problem.pointer.startswith(at)), "")
 
     def _words(self, name: str, problem: Problem) -> str:
+        if name == ACTION_ADD:
+            return _("Add an action.")
+        if name not in self.fields:
+            return str(problem.message)
         typed = str(self[name].data or "")
         if not typed.strip() or typed == "[]":
             return _("This field is required.")
@@ -166,7 +210,7 @@ class RuleForm(forms.Form):
     def first_mistake(self) -> str:
         """Of the page: the name of a field, or the value of a button; "" when nothing is wrong."""
         wrong = next((name for name in self.fields if name in self.errors), "")
-        return wrong or ("action-add" if self.of_actions else "")
+        return wrong or (ACTION_ADD if self.of_actions else "")
 
     def focus(self, name: str) -> None:
         if name in self.fields:
@@ -417,6 +461,15 @@ def _data(rows: RuleRows) -> MultiValueDict[str, str]:
     for name, value in as_posted(rows):
         data.appendlist(name, value)
     return data
+
+
+def _row_of(name: str) -> str | None:
+    """What the row of a field is called; None for a field that stands alone."""
+    kind, *places = name.split("-")[:3]
+    if kind == "g":
+        told = {"number": int(places[0]) + 1, "place": int(places[1]) + 1}
+        return _("Condition %(number)s.%(place)s") % told
+    return _("Action %(number)s") % {"number": int(places[0]) + 1} if kind == "a" else None
 
 
 def _place(pointer: str, places: Mapping[str, str]) -> str:
