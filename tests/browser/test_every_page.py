@@ -220,7 +220,7 @@ def test_the_editor_of_a_rule_is_accessible_in_every_state(open_page, ours, them
         complaints.clear()
 
     def press(act: str, wait: str) -> None:
-        page.click(f"button[value='{act}']:visible")
+        page.click(f"button[value='{act}']:visible", force=True)
         page.wait_for_selector(wait)
 
     def choose(select: str, value: str) -> None:

@@ -182,13 +182,13 @@ def test_errors_stand_beside_their_fields_and_in_the_bar(open_page, ours, script
     page.fill("#id_name", "")
     page.fill("#id_priority", "primero")
 
-    page.click("button[value='publish']")
+    page.click("button[value='publish']", force=True)
     page.wait_for_selector("#refusal")
 
     told = page.locator("#id_name").get_attribute("aria-describedby")
     assert page.locator("[aria-invalid=true]").count() == 2
     assert page.locator(f"#{told}").is_visible()
-    assert page.locator(".save-bar .field-error").inner_text().startswith("2")
+    assert page.locator(".save-bar .field-error").inner_text().strip().startswith("2")
     assert page.locator("#id_priority").input_value() == "primero"
 
 
@@ -202,7 +202,7 @@ def test_of_two_editors_the_second_is_told_and_keeps_what_was_typed(open_page, o
                 definition=rule.definition | {"name": "Suya"})  # fmt: skip
     page.fill("#id_name", "Mía")
 
-    page.click("button[value='publish']")
+    page.click("button[value='publish']", force=True)
     page.wait_for_selector("#conflict")
 
     assert page.locator("#id_name").input_value() == "Mía"
@@ -234,6 +234,36 @@ def test_the_preview_of_a_mail_follows_while_it_is_written(open_page, ours):
     assert page.locator("#id_a-0-subject-es:focus").count() == 1
 
 
+def test_what_the_rule_says_follows_what_is_written(open_page, ours):
+    page = open_page(ours.manager)
+    page.goto(edit_url(a_rule(ours, conditions=HIGH)))
+    assert page.locator("#publish").get_attribute("aria-disabled") == "true"
+
+    page.select_option("#id_g-0-0-value", "LOW")
+
+    page.wait_for_selector("#rule-now:has-text('es bajo')")
+    assert "bajo" in page.locator("#rule-differs").inner_text()
+    assert page.locator("#publish").get_attribute("aria-disabled") is None
+    assert page.locator("#publish-why").inner_text() == ""
+    page.fill("#id_name", "Otro nombre")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#rule-differs:has-text('Otro nombre')")
+    assert page.locator("#id_trigger:focus").count() == 1
+
+
+def test_a_choice_that_brings_fields_is_not_lost_while_the_sentence_is_asked_for(open_page, ours):
+    page = open_page(ours.manager)
+    page.goto(edit_url(a_rule(ours, conditions=HIGH)))
+    page.route("**/edit/", lambda route: (page.wait_for_timeout(500), route.continue_()))
+
+    page.select_option("#id_stage", "AWAITING_PAYMENT")
+    page.wait_for_timeout(500)  # the sentence is under way
+    page.select_option("#id_g-0-0-field", "event.payload.risk_score")
+
+    page.wait_for_selector("#id_g-0-0-value[inputmode=decimal]")
+    assert page.locator("#id_stage").input_value() == "AWAITING_PAYMENT"
+
+
 @pytest.mark.parametrize("answer", ["none", "400"])
 def test_without_an_answer_the_form_stays_and_says_so(open_page, ours, answer):
     page = open_page(ours.manager)
@@ -257,6 +287,6 @@ def test_a_refusal_leads_to_the_first_field_that_is_wrong(open_page, ours, scrip
     page.goto(edit_url(a_rule(ours)))
     page.fill("#id_priority", "primero")
 
-    page.click("button[value='publish']")
+    page.click("button[value='publish']", force=True)
 
     page.wait_for_selector("#id_priority:focus")

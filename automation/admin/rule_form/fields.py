@@ -32,7 +32,7 @@ from automation.problems import Problem
 from journeys.admin.conditions import Branch, branch_of
 from kura.conditions import Leaf, describe_leaf
 
-_YIELDS: Final = {"hx-sync": "closest form:queue last"}  # to whatever is on its way
+_YIELDS: Final = {"hx-sync": "closest form:queue all"}  # to whatever is on its way
 _ON_CHANGE: Final = {"hx-post": "", "hx-trigger": "change delay:150ms", **_YIELDS}
 _LONG: Final = 60  # characters of a value that needs more than a line
 _LABELS: Final[Mapping[str, Promise]] = {
