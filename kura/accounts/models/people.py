@@ -145,7 +145,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         """A new password ends the person's tokens, as it ends their log-ins: it is often chosen
         because somebody else got in, and a token of that somebody's would stay a way in.
         """
-        if self._state.adding or self._password is None:  # None: an old hash is only renewed
+        chosen = getattr(self, "_password", None)  # Django's; None: an old hash is only renewed
+        if self._state.adding or chosen is None:
             super().save(**how)
             return
         with transaction.atomic():
