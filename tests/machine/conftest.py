@@ -22,14 +22,25 @@ from pathlib import Path
 
 import pytest
 
-FULL = os.environ.get("KURA_SOAK") == "full"
-ROOT = Path(__file__).resolve().parents[2]
-NOT_COPIED = (".git", ".kura", ".env", "tests", "__pycache__", ".*_cache", ".hypothesis")
-OURS = ("KURA_", "DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PYTEST_")
-TINY_TEST = """
-import os, time
+from tests.sizes import FULL
 
-def test_tiny(db):
+ROOT = Path(__file__).resolve().parents[2]
+NOT_COPIED = [".git", ".kura", ".env", "tests", ".*_cache", ".hypothesis"]
+NOT_COPIED += ["__pycache__"] if FULL else []  # a fresh clone compiles for some seconds
+OURS = ("KURA_", "DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PYTEST_")
+# Reduced it reaches the server; at full size it has a database of its own, with all migrations.
+TINY_TEST = f"""
+import os, time
+import pytest
+from django.db import connection
+
+@pytest.fixture
+def reached(django_db_blocker):
+    with django_db_blocker.unblock():
+        connection.ensure_connection()
+        connection.close()
+
+def test_tiny({"db" if FULL else "reached"}):
     print("DATABASE", os.environ["DATABASE_URL"], "DEMO", os.environ.get("KURA_DEMO"))
     time.sleep(float(os.environ.get("NAP", "0")))
     assert not os.environ.get("FAIL")
@@ -46,7 +57,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Clone:
-    def __init__(self, base: Path, name: str = "clone") -> None:
+    """`first_postgres`: what it begins with, as soon as a command needs a PostgreSQL of its own."""
+
+    def __init__(self, base: Path, name: str, first_postgres: Path) -> None:
+        self.first_postgres = first_postgres
         self.path, self.mark = base / name, f"KURA_MACHINE={secrets.token_hex(8)}"
         shutil.copytree(ROOT, self.path, ignore=shutil.ignore_patterns(*NOT_COPIED))
         (self.path / "tests").mkdir()
@@ -59,6 +73,9 @@ class Clone:
         self.commands: list[Command] = []
 
     def start(self, *words: str, **env: str) -> Command:
+        brought = {"bare", "DATABASE_URL", "TEST_DATABASE_URL"} & env.keys()
+        if words[0] in {"run", "test"} and not brought:
+            copy_postgres(self.first_postgres, self.path / ".kura/postgres")
         return self.start_words([sys.executable, "dev.py", *words], **env)
 
     def start_words(self, words: list[str], **env: str) -> Command:
@@ -146,39 +163,43 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture(scope="session")
-def empty_cluster() -> Iterator[Path]:
-    """The first clone's cluster template; the next ones need no `initdb`, a second each."""
+def first_postgres() -> Iterator[Path]:
+    """What the first clone that ran has made: an empty cluster, and one with the demo in it.
+
+    Reduced, the next clones begin with a copy: no `initdb`, no migrations, no demo to be made.
+    """
     place = Path(tempfile.mkdtemp(prefix="kura-machine-", dir="/tmp"))
     yield place / "postgres"
     shutil.rmtree(place)
 
 
-def copy_template(source: Path, target: Path) -> None:
-    if FULL or target.exists() or not list(source.glob("clusters/template-*")):
+def copy_postgres(source: Path, target: Path) -> None:
+    if FULL or target.exists() or not list(source.glob("clusters/data-*")):
         return
     target.parent.mkdir(exist_ok=True)
     subprocess.run(["cp", "-a", source, target], check=True)
     for path in target.glob("clusters/*"):
-        if not path.name.startswith("template-"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not path.is_dir():
+            path.unlink()
+        elif not path.name.startswith(("template-", "data-")):
+            shutil.rmtree(path)
 
 
 @pytest.fixture
-def make_clone(empty_cluster: Path) -> Iterator[Callable[..., Clone]]:
+def make_clone(first_postgres: Path) -> Iterator[Callable[..., Clone]]:
     """Clones below a directory that PostgreSQL's user may walk through."""
     base = Path(tempfile.mkdtemp(prefix="kura-machine-", dir="/tmp"))
     base.chmod(0o755)
     made: list[Clone] = []
 
     def make(name: str = "clone") -> Clone:
-        made.append(Clone(base, name))
-        copy_template(empty_cluster, made[-1].path / ".kura/postgres")
+        made.append(Clone(base, name, first_postgres))
         return made[-1]
 
     yield make
     for clone in made:
         clone.clear()
-        copy_template(clone.path / ".kura/postgres", empty_cluster)
+        copy_postgres(clone.path / ".kura/postgres", first_postgres)
     shutil.rmtree(base)
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.sizes import FULL
+
 pytestmark = pytest.mark.machine
-FULL = os.environ.get("KURA_SOAK") == "full"
 WITHOUT_UV = "/usr/bin:/bin"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.machine
-FULL = os.environ.get("KURA_SOAK") == "full"
+from tests.sizes import FULL
+
+pytestmark = [pytest.mark.machine, pytest.mark.soak]
 
 
 def test_run_serves_the_login_page_and_a_signal_stops_all_of_it(clone):
@@ -60,7 +61,6 @@ def cmdline(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("name", ["web", "cluster", "postgres"] if FULL else ["cluster"])
 def test_a_child_that_dies_is_named_and_ends_the_command(clone, name):
     words = {"web": b"gunicorn", "cluster": b"manage.py", "postgres": b"listen_addresses="}

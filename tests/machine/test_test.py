@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
 
-pytestmark = pytest.mark.machine
-FULL = os.environ.get("KURA_SOAK") == "full"
+from tests.sizes import FULL
+
+pytestmark = [pytest.mark.machine, pytest.mark.soak]
 QUICK = ("-n0", "-s", "-q")
 
 
@@ -26,7 +26,6 @@ def test_tests_run_on_a_database_of_their_own_and_their_exit_code_is_ours(clone)
 ENDS = [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize(("number", "code"), ENDS if FULL else ENDS[:2])
 def test_a_stopped_test_run_leaves_nothing(clone, number, code):
     test = clone.start("test", *QUICK, NAP="60")
@@ -62,7 +61,6 @@ def test_a_wrong_brought_database_is_named(clone):
 
 if FULL:
 
-    @pytest.mark.soak
     def test_two_workers_share_the_throwaway_server(clone):
         code, output = clone.dev("test", "-n", "2", "--dist", "loadgroup")
 
