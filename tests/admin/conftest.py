@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from journeys.models.enrollment import Enrollment
 from journeys.models.event import SystemEventLog
@@ -18,6 +23,16 @@ from kura.accounts.models import ApiToken, IntegrationKey, Organization, User
 from patients.models import Patient, PatientImport
 from tests.admin import people
 from tests.admin.automated import Automated, automated
+from tests.conftest import clear_tables
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One worker runs a module: its two practices are made once."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,7 @@ def plain_http(settings, tmp_path_factory) -> None:
     """As `dev.py run` serves: files by their names, no redirect to TLS."""
     settings.STATIC_ROOT = str(tmp_path_factory.getbasetemp())
     settings.WHITENOISE_USE_FINDERS = True
+    settings.WHITENOISE_AUTOREFRESH = True  # else each client begins by reading all files
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
@@ -78,14 +94,32 @@ def plain_http(settings, tmp_path_factory) -> None:
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
 
 
-@pytest.fixture
-def ours(db) -> Practice:
-    return make_practice("Om")
+@pytest.fixture(scope="module", autouse=True)
+def two_practices(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[Practice, Practice]]:
+    """Committed once for all tests of a module; each test's own transaction starts from them.
+
+    As within a test, nothing that waits for the commit is done.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = make_practice("Om"), make_practice("FOREIGN")
+        connection.run_on_commit.clear()
+    yield made
+    with django_db_blocker.unblock():
+        clear_tables()
+        connection.close()
 
 
 @pytest.fixture
-def theirs(db) -> Practice:
-    return make_practice("FOREIGN")
+def ours(db: None, two_practices: tuple[Practice, Practice]) -> Practice:
+    """A copy, since a test may change what it was given."""
+    return copy.deepcopy(two_practices[0])
+
+
+@pytest.fixture
+def theirs(db: None, two_practices: tuple[Practice, Practice]) -> Practice:
+    return copy.deepcopy(two_practices[1])
 
 
 def logged_in(user: User) -> Client:

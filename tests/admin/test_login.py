@@ -245,7 +245,7 @@ def test_a_form_sent_too_late_saves_nothing_says_so_and_comes_back(client):
     assert back["Location"] == f"{ADD}?from=list"
     assert [message.level_tag for message in page.context["messages"]] == ["warning"]
     with tenancy.every_organization():
-        assert not Patient.objects.exists()
+        assert not Patient.objects.filter(full_name=FORM["full_name"]).exists()
 
 
 def test_a_form_sent_without_any_session_says_so_too(db):

@@ -91,6 +91,7 @@ def once_settled(patience: float = 60) -> None:
 def plain_http(settings, tmp_path_factory) -> None:
     """As `dev.py run` serves: no redirect to TLS, no files to look for."""
     settings.STATIC_ROOT = str(tmp_path_factory.getbasetemp())
+    settings.WHITENOISE_AUTOREFRESH = True  # else each client begins by reading what is there
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
