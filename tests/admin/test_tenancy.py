@@ -11,9 +11,13 @@ from patients.models import Patient
 from tests.admin import people
 from tests.admin.conftest import logged_in, logs_of, text_of
 from tests.admin.test_permissions import TABLE, url_of
+from tests.sizes import AT_FULL_SIZE
 
 
-@pytest.mark.parametrize("role", ["viewer", "therapist", "manager"])
+@pytest.mark.parametrize(
+    "role",
+    ["manager", *(pytest.param(role, marks=AT_FULL_SIZE) for role in ("therapist", "viewer"))],
+)
 def test_no_page_shows_a_word_of_another_practice(ours, theirs, role):
     client = logged_in(getattr(ours, role))
 
