@@ -40,8 +40,8 @@ from tests.factories import OrganizationFactory, a_template, a_user
 from tests.sizes import sized
 
 NOW: Final = timezone.now() - timedelta(days=3)  # later checks may look ahead, events may not
-ENROLLMENTS: Final = sized(reduced=2_000, full=25_000)
-LOOKED_AT: Final = sized(reduced=100, full=1_000)  # fewer than are due: the check looks again
+ENROLLMENTS: Final = sized(reduced=1_000, full=25_000)
+LOOKED_AT: Final = sized(reduced=50, full=1_000)  # fewer than are due: the check looks again
 PRACTICES: Final = 4
 OVER: Final = {StageStatus.FINISHED, StageStatus.CANCELLED}
 MOMENT: Final = timedelta(microseconds=1)

@@ -16,6 +16,7 @@ from tests.automation.messages import deliver, mail, the_message
 from tests.automation.practice import a_rule, drain, tell
 from tests.automation.smtp_server import Script, smtp_server
 from tests.factories import a_user, system
+from tests.sizes import sized
 
 EVENING = datetime(2030, 3, 1, 20, 30, tzinfo=UTC)  # 21:30 in Madrid, 15:30 in New York
 MORNING = datetime(2030, 3, 2, 7, 0, tzinfo=UTC)  # 08:00 in Madrid
@@ -156,9 +157,11 @@ def test_what_a_person_sends_again_at_night_waits_as_well(organization, enrolled
     assert (taken.attempts, taken.tried_since) == (1, MORNING)
 
 
+@pytest.mark.soak
 def test_in_the_morning_all_that_waited_goes(organization, enrolled):
     first = written(organization, enrolled)
-    copies = [_like(first, f"{number}@example.org") for number in range(300)]
+    waiting = sized(reduced=100, full=300)
+    copies = [_like(first, f"{number}@example.org") for number in range(waiting)]
     Message.objects.bulk_create(copies)
 
     assert deliver(clock=clock_at(EVENING)) == 0

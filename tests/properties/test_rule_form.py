@@ -25,9 +25,13 @@ from automation.validation import problems_of
 from automation.vocabulary import common_paths, payload_paths, practice_fields
 from journeys.event_types import EVENT_TYPES
 from kura.conditions import OPERATORS
+from tests.sizes import sized
 
+pytestmark = pytest.mark.soak
 CALM = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=sized(reduced=50, full=500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 WORDS = st.text("ab .,:ñ{}\"'<\n7-", min_size=1, max_size=12)
 NAMES = (
