@@ -5,8 +5,8 @@ without the other. While the first request runs it holds an advisory lock of tha
 second is told to come back. PostgreSQL ends lock, effect and answer together when a worker dies, so
 nothing has to be waited for or cleaned up, and the retry acts anew.
 
-What the caller has to change or wait for (400, 401, 403, 429, 5xx) is not stored: the effect is
-undone and the key is free again.
+What the caller has to send otherwise or wait for (400, 401, 403, 415, 428, 429, 5xx) is not stored:
+the effect is undone and the key is free again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ METHODS: Final = frozenset({"POST", "PATCH"})
 RETRY_AFTER: Final = 1  # seconds
 PATTERN: Final = r'"([!#-\[\]-~ ]{1,255})"|([!#-~]{1,255})'  # in quotes (RFC 8941) or without
 _KEY: Final = re.compile(PATTERN)
-_FREE_AGAIN: Final = frozenset({400, 401, 403, 429})
+_FREE_AGAIN: Final = frozenset({400, 401, 403, 415, 428, 429})
 _KEPT_HEADERS: Final = ("Content-Type", "Content-Language", "Location", "ETag", "Cache-Control")
 
 

@@ -102,6 +102,20 @@ def test_what_the_caller_can_mend_leaves_the_key_free(api, patient):
     assert api.post(EVENTS, called(patient), **{KEY: "a"}).status_code == 202
 
 
+def test_a_forgotten_header_can_be_sent_with_the_same_key(api, organization, patient):
+    where = f"/api/v1/patients/{patient.pk}"
+    organization.settings["require_if_match"] = True
+    organization.save()
+
+    unread = api.call("PATCH", where, {}, content_type="text/plain", **{KEY: "a"})
+    unconditional = api.call("PATCH", where, {}, **{KEY: "a"})
+    complete = api.call("PATCH", where, {}, **{KEY: "a", "If-Match": '"1"'})
+
+    problem(unread, 415, "unsupported_media_type")
+    problem(unconditional, 428, "precondition_required")
+    assert (complete.status_code, "Idempotent-Replayed" in complete.headers) == (200, False)
+
+
 def test_a_failure_undoes_the_effect_and_leaves_the_key_free(api, patient, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("automation.api.events.reverse", lambda *_a, **_k: 1 / 0)
