@@ -249,7 +249,7 @@ class ReviewEraseOnly(KuraError):
 
 
 class EventTime(KuraError):
-    message = _("An event lies in the past.")
+    message = _("An event happened after 1900, and at most one day ahead of our clock.")
     code = "event_time"
     status = 422
     constraint = "system_event_time"

@@ -83,7 +83,9 @@ class NewEvent(Body):
 
 
 class CloudEvent(Body):
-    """CloudEvents 1.0; `subject` is the patient's id, e-mail address or external id."""
+    """CloudEvents 1.0; `subject` is the patient's id, e-mail address or external id. An attribute
+    that is null counts as left out.
+    """
 
     is_open = True  # extensions
     specversion = serializers.ChoiceField(choices=["1.0"])
@@ -91,11 +93,13 @@ class CloudEvent(Body):
     source = Text(max_length=1000)  # type: ignore[assignment]  # a member of this name
     type = Text(max_length=80)
     subject = Text(max_length=MAX_REFERENCE)
-    time = Moment(required=False)
+    time = Moment(required=False, allow_null=True)
     journeykey = Coded(KEY_PATTERN, required=False, allow_null=True)
     datacontenttype = Text(required=False, allow_null=True)
     dataschema = Text(required=False, allow_null=True)
-    data = serializers.DictField(required=False, default=dict)  # type: ignore[assignment]
+    data = serializers.DictField(  # type: ignore[assignment]  # a member of this name
+        required=False, allow_null=True
+    )
 
     def _flaw(self, name: str) -> ErrorDetail | None:
         return None if _EXTENSION.fullmatch(name) else super()._flaw(name)
@@ -138,7 +142,7 @@ def _of_cloud(request: Request, said: Any, contents: str) -> Arrival:
         subject=_subject(given["subject"]),
         journey_key=given.get("journeykey"),
         occurred_at=given.get("time"),
-        payload=given["data"],
+        payload=given.get("data") or {},
         contents=contents,
     )
 

@@ -37,6 +37,7 @@ from automation.errors import (
 )
 from automation.intake import Recorded, record_event
 from automation.models.dispatch import DispatchStatus
+from journeys.errors import EventTime
 from journeys.models.event import SystemEventLog
 from kura.api.bodies import JsonParser
 from kura.api.fields import Moment
@@ -112,7 +113,13 @@ class EventsView(ApiView):
     answers = {"GET": {200: page_of(Event)}, "POST": {202: Accepted, 200: Accepted}}
     located = ("POST",)
     refusals = {
-        "POST": (EventIdRequired, UnknownEventType, EventTypeReserved, IdempotencyKeyReused)
+        "POST": (
+            EventIdRequired,
+            UnknownEventType,
+            EventTypeReserved,
+            EventTime,
+            IdempotencyKeyReused,
+        )
     }
     parser_classes = (JsonParser, CloudEventParser)
 

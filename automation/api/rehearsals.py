@@ -33,7 +33,7 @@ from automation.selectors.rules import cycle_through
 from automation.selectors.trace import RunTold
 from automation.sentences import words_of_rule
 from automation.validation import problems_of
-from journeys.errors import PatientNotFound
+from journeys.errors import EventTime, PatientNotFound
 from journeys.models.template import KEY_PATTERN
 from kura.api.fields import Coded, Moment, Text
 from kura.api.schema import Flaw
@@ -198,7 +198,7 @@ class DryRunView(ApiView):
     scopes = {"POST": RULES_WRITE}
     bodies = {"POST": DryRun}
     answers = {"POST": {200: DryRunTrace}}
-    refusals = {"POST": (EventNotFound, PatientNotFound, UnknownEventType)}
+    refusals = {"POST": (EventNotFound, PatientNotFound, UnknownEventType, EventTime)}
     keeps_answers = False
 
     def post(self, request: Request) -> Response:  # noqa: ARG002

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from automation.models import RuleRun
 from journeys.models import SystemEventLog, SystemEventPayload
 from kura import tenancy
+from kura.api.schema import description
 from tests.api.conftest import by_key, by_token, problem
 from tests.automation.practice import a_rule, drain, move, tell
 from tests.factories import PatientFactory
@@ -128,6 +129,8 @@ def test_a_patient_whom_nobody_knows_is_kept_as_unmatched(api, other_organizatio
         ({"occurred_at": "2026-01-06T10:00:00"}, 400, "validation_error", "/occurred_at"),
         ({"occurred_at": "2026-13-06T10:00:00Z"}, 400, "validation_error", "/occurred_at"),
         ({"occurred_at": "0001-01-01T00:00:00+14:00"}, 400, "validation_error", "/occurred_at"),
+        ({"occurred_at": "1899-12-31T23:59:59Z"}, 422, "event_time", None),
+        ({"occurred_at": "9999-12-31T23:59:59Z"}, 422, "event_time", None),
         ({"id": ""}, 400, "validation_error", "/id"),
         ({"id": "x" * 256}, 400, "validation_error", "/id"),
         ({"status": "done"}, 400, "unknown_field", "/status"),
@@ -139,6 +142,8 @@ def test_what_is_wrong_is_told_and_nothing_is_stored(api, patient, members, stat
     if pointer is not None:
         assert pointer in [one["pointer"] for one in told["errors"]]
     assert not stored().exists()
+    answers = description()["paths"][EVENTS]["post"]["responses"]
+    assert f"`{code}`" in answers[str(status)]["description"]
 
 
 def test_a_cloud_event_in_an_envelope(api, patient):
@@ -167,6 +172,15 @@ def test_a_cloud_event_in_headers(api, patient):
 
     assert (response.status_code, response.json()["status"]) == (202, "unmatched")
     assert SystemEventPayload.objects.get(event__in=stored()).subject == {"email": "ñ@example.org"}
+
+
+@pytest.mark.parametrize("name", ["time", "data", "journeykey", "datacontenttype", "dataschema"])
+def test_a_cloud_events_attribute_may_be_null_and_is_then_left_out(api, patient, name):
+    kind = "application/cloudevents+json"
+
+    response = api.post(EVENTS, cloud(patient, **{name: None}), content_type=kind)
+
+    assert response.status_code == 202, response.content
 
 
 @pytest.mark.parametrize(
