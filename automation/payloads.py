@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from jsonschema import Draft202012Validator
 
 from automation import errors
+from automation.schemas import schema_problems
 from journeys.event_types import event_type
 
 MAX_BYTES: Final = 64 * 1024  # as JSON; longer texts belong where the form keeps them
@@ -21,17 +21,18 @@ MOST_PROBLEMS: Final = 20
 def check(name: str, payload: Mapping[str, Any]) -> None:
     """Raises InvalidPayload with every problem; `pointer` leads into the payload."""
     problems = list(unstorable(payload)) or [
-        {"pointer": "".join(f"/{part}" for part in flaw.absolute_path), "detail": flaw.message}
-        for flaw in _validator(name).iter_errors(payload)
+        {"pointer": flaw.pointer, "detail": str(flaw.message)}
+        for flaw in schema_problems(_schema(name), payload)
     ]
     if problems:
-        words = " ".join(f"{one['pointer'] or '/'}: {one['detail']}." for one in problems[:3])
+        words = " ".join(f"{one['pointer'] or '/'}: {one['detail']}" for one in problems[:3])
         raise errors.InvalidPayload(problems=problems[:MOST_PROBLEMS], problem_words=words)
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(event_type(name).as_schema())
+def _schema(name: str) -> dict[str, Any]:
+    """One object for each, for which a validator is made once."""
+    return event_type(name).as_schema()
 
 
 def unstorable(payload: object) -> Iterator[dict[str, str]]:

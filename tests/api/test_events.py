@@ -120,6 +120,7 @@ def test_a_patient_whom_nobody_knows_is_kept_as_unmatched(api, other_organizatio
         ({"event_type": 7}, 400, "validation_error", "/event_type"),
         ({"payload": {"amount_cents": "x"}}, 400, "validation_error", "/payload/amount_cents"),
         ({"payload": []}, 400, "validation_error", "/payload"),
+        ({"event_type": "RISK_ANALYSIS_COMPLETED"}, 400, "validation_error", "/payload/risk_level"),
         ({"patient": {}}, 400, "validation_error", "/patient"),
         ({"patient": {"id": "x"}}, 400, "validation_error", "/patient/id"),
         ({"patient": {"email": "a", "external_id": "b"}}, 400, "validation_error", "/patient"),
@@ -144,6 +145,23 @@ def test_what_is_wrong_is_told_and_nothing_is_stored(api, patient, members, stat
     assert not stored().exists()
     answers = description()["paths"][EVENTS]["post"]["responses"]
     assert f"`{code}`" in answers[str(status)]["description"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("es", "Este valor no es ninguno de: LOW, MEDIUM, HIGH, CRITICAL, UNKNOWN."),
+        ("en", "This value is none of: LOW, MEDIUM, HIGH, CRITICAL, UNKNOWN."),
+    ],
+)
+def test_what_is_wrong_with_contents_is_told_in_the_readers_language(api, patient, language, words):
+    risk = paid(patient, event_type="RISK_ANALYSIS_COMPLETED", payload={"risk_level": "purple"})
+
+    told = problem(api.post(EVENTS, risk, **{"Accept-Language": language}), 400, "validation_error")
+
+    assert [(one["pointer"], one["detail"]) for one in told["errors"]] == [
+        ("/payload/risk_level", words)
+    ]
 
 
 def test_a_cloud_event_in_an_envelope(api, patient):
