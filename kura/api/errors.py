@@ -15,6 +15,14 @@ class ParseError(KuraError):
     status = 400
 
 
+class UnknownHost(KuraError):
+    """The request's Host is none of ours: a proxy in front, or the setting, is not right."""
+
+    message = _("This server does not answer to the host name that was asked (ALLOWED_HOSTS).")
+    code = "parse_error"
+    status = 400
+
+
 class PayloadTooLarge(KuraError):
     message = _("The body is longer than {limit} KiB.")
     code = "payload_too_large"
@@ -79,7 +87,12 @@ class RateLimited(KuraError):
 
 
 class CsrfFailed(KuraError):
-    message = _("The X-CSRFToken header is missing or old. Get a new one from /api/v1/auth/csrf.")
+    """Also a page of another origin, whatever it sends."""
+
+    message = _(
+        "The X-CSRFToken header is missing or old (/api/v1/auth/csrf gives a new one), "
+        "or the page is not of this server’s own origin."
+    )
     code = "csrf_failed"
     status = 403
 

@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -214,7 +219,8 @@ def _of_django(error: BaseException | None) -> Problem | None:
     if isinstance(error, RequestDataTooBig):
         return _refusal(errors.PayloadTooLarge(limit=256))
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
-        return _refusal(errors.ParseError(why=""))
+        is_host = isinstance(error, DisallowedHost)
+        return _refusal(errors.UnknownHost() if is_host else errors.ParseError(why=""))
     if isinstance(error, OperationalError | InterfaceError):
         return _refusal(errors.Unavailable(retry_after=RETRY_AFTER))
     return None

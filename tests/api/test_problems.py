@@ -46,7 +46,9 @@ def test_a_wrong_content_type_is_415(viewer):
 
 
 def test_a_host_that_is_not_ours_is_a_problem_though_no_view_was_reached(db):
-    problem(Client().get(ME, headers={"Host": "evil.example"}), 400, "parse_error")
+    told = problem(Client().get(ME, headers={"Host": "evil.example"}), 400, "parse_error")
+
+    assert "ALLOWED_HOSTS" in told["detail"]
 
 
 def test_what_nobody_expected_says_nothing(viewer, monkeypatch):
