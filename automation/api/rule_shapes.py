@@ -17,7 +17,7 @@ from automation.definition import SCHEMA
 from automation.errors import InvalidRule
 from automation.models.rule import AutomationRule
 from journeys.models.template import KEY_PATTERN
-from kura.api.fields import Coded, Flag, Moment
+from kura.api.fields import Coded, Flag, Moment, QueryFlag
 from kura.api.pagination import PageQuery
 from kura.api.serializers import Body, Query
 
@@ -125,8 +125,8 @@ class ExpandQuery(Query):
 class RulesQuery(PageQuery, ExpandQuery):
     trigger_event = serializers.CharField(required=False, max_length=80)
     journey_key = Coded(KEY_PATTERN, required=False)
-    is_active = serializers.BooleanField(required=False)
-    is_archived = serializers.BooleanField(default=False)
+    is_active = QueryFlag(required=False)
+    is_archived = QueryFlag(default=False)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from automation.monitor import Item, Report, VisitOutcome, check
 from journeys.models.template import KEY_PATTERN
 from kura.api.callers import Caller
 from kura.api.errors import CrossSiteRequest
-from kura.api.fields import Coded, Moment
+from kura.api.fields import Coded, Moment, QueryFlag
 from kura.api.origins import refuse_cross_site
 from kura.api.scopes import ADMIN_RUN
 from kura.api.serializers import Body, Query
@@ -29,7 +29,7 @@ SECONDS: Final = 20.0  # of work; a caller or a proxy waits no longer, the monit
 
 
 class CheckQuery(Query):
-    dry_run = serializers.BooleanField(default=False)
+    dry_run = QueryFlag(default=False)
     journey_key = Coded(KEY_PATTERN, required=False)
 
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from kura.api.fields import Coded, Moment, Text
+from kura.api.fields import Coded, Moment, QueryFlag, Text
 from kura.api.serializers import Body, Query
 
 LONGEST: Final = 60  # characters of a key or a code
 LONGEST_REASON: Final = 2000  # characters
 USUAL_REASON_CODE: Final = "reviewed"  # of a lifted block, when a caller names none
-
-
-class Flag(serializers.BooleanField):
-    """`true` or `false`, and nothing that could be read as one."""
-
-    TRUE_VALUES = {"true"}
-    FALSE_VALUES = {"false"}
-    NULL_VALUES = set()
 
 
 class Reason(Text):
@@ -76,7 +67,7 @@ class Move(Body):
 
 
 class MoveQuery(Query):
-    validate_only = Flag(default=False)
+    validate_only = QueryFlag(default=False)
 
 
 class Entering(Body):

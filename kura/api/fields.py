@@ -72,3 +72,11 @@ class Flag(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid")
         return data
+
+
+class QueryFlag(serializers.BooleanField):
+    """`true` or `false` in a query; what else could be read as one (1, yes, off) is neither."""
+
+    TRUE_VALUES = {"true"}
+    FALSE_VALUES = {"false"}
+    NULL_VALUES = set()

@@ -113,7 +113,9 @@ def test_rules_are_listed_in_the_order_in_which_they_are_asked(api, organization
     assert api.get(f"{RULES}?expand=words").json()["results"][0]["words"]["sentence"]
 
 
-@pytest.mark.parametrize("query", ["is_active=x", "ordering=name", "expand=draft", "journey_key="])
+@pytest.mark.parametrize(
+    "query", ["is_active=x", "is_archived=1", "ordering=name", "expand=draft", "journey_key="]
+)
 def test_a_filter_that_is_none_is_refused(api, query):
     problem(api.get(f"{RULES}?{query}"), 400, "invalid_parameter")
 

@@ -105,7 +105,16 @@ def test_another_practice_is_neither_told_of_nor_acted_upon(organization, templa
 
 
 @pytest.mark.parametrize(
-    "query", ["dry_run=maybe", "dry_run=", "journey_key=No Key", "limit=3", "dry_run=1&dry_run=0"]
+    "query",
+    [
+        "dry_run=maybe",
+        "dry_run=",
+        "dry_run=0",
+        "dry_run=off",
+        "journey_key=No Key",
+        "limit=3",
+        "dry_run=true&dry_run=false",
+    ],
 )
 def test_a_parameter_that_is_none_is_refused_and_nothing_is_done(
     api, organization, template, query

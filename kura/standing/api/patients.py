@@ -15,9 +15,9 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from journeys.api.moves import LONGEST, Flag
+from journeys.api.moves import LONGEST
 from journeys.errors import PatientNotFound
-from kura.api.fields import Moment
+from kura.api.fields import Moment, QueryFlag
 from kura.api.pagination import Ordering, PageQuery, page_of
 from kura.api.scopes import JOURNEYS_READ, JOURNEYS_WRITE, PATIENTS_READ
 from kura.api.serializers import Query
@@ -62,9 +62,9 @@ class PatientsQuery(PageQuery, PatientQuery):
     search = serializers.CharField(required=False, max_length=200)
     journey_key = serializers.CharField(required=False, max_length=LONGEST)
     stage = serializers.CharField(required=False, max_length=LONGEST)
-    blocked = Flag(required=False)
-    overdue = Flag(required=False)
-    action_required = Flag(required=False)
+    blocked = QueryFlag(required=False)
+    overdue = QueryFlag(required=False)
+    action_required = QueryFlag(required=False)
     changed_after = Moment(required=False)
     ordering = serializers.ChoiceField(choices=list(ORDERINGS), default=NEWEST)
 

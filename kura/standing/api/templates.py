@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from journeys import errors
-from journeys.api.moves import LONGEST, Flag
+from journeys.api.moves import LONGEST
 from journeys.api.templates import (
     NewTemplate,
     TemplateChange,
@@ -33,6 +33,7 @@ from journeys.models.template import JourneyTemplate, StageStatus, Turn
 from journeys.selectors.blueprints import blueprint_of
 from journeys.selectors.definitions import Definition, Move, Stage, definitions
 from journeys.services.templates import create_template, edit_template, set_active
+from kura.api.fields import QueryFlag
 from kura.api.pagination import Ordering, PageQuery, page_of
 from kura.api.scopes import JOURNEYS_READ, TEMPLATES_WRITE
 from kura.api.versions import etag, require_current, versioned
@@ -113,7 +114,7 @@ class Template(serializers.Serializer[Any]):
 
 
 class TemplatesQuery(PageQuery):
-    is_active = Flag(required=False)
+    is_active = QueryFlag(required=False)
     key = serializers.CharField(required=False, max_length=LONGEST)
 
 

@@ -10,10 +10,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from journeys.api.moves import LONGEST, Flag
+from journeys.api.moves import LONGEST
 from journeys.models.enrollment import Enrollment
 from journeys.models.template import StageStatus
-from kura.api.fields import Moment
+from kura.api.fields import Moment, QueryFlag
 from kura.api.pagination import Ordering, PageQuery, page_of
 from kura.api.scopes import JOURNEYS_READ, PATIENTS_READ
 from kura.api.versions import versioned
@@ -42,9 +42,9 @@ class JourneysQuery(PageQuery):
     journey_key = serializers.CharField(required=False, max_length=LONGEST)
     stage = serializers.CharField(required=False, max_length=LONGEST)
     status = serializers.ChoiceField(choices=StageStatus.values, required=False)
-    blocked = Flag(required=False)
-    overdue = Flag(required=False)
-    action_required = Flag(required=False)
+    blocked = QueryFlag(required=False)
+    overdue = QueryFlag(required=False)
+    action_required = QueryFlag(required=False)
     ordering = serializers.ChoiceField(choices=list(ORDERINGS), default=NEWEST)
 
 
