@@ -16,6 +16,7 @@ from django.utils import timezone
 from automation.library import install
 from journeys.services.templates import create_template
 from kura import tenancy
+from kura.api.schema import description
 from kura.demo.archetypes import ARCHETYPES
 from tests.acceptance.stuck import RETREAT, stands
 from tests.automation.practice import drain
@@ -114,6 +115,21 @@ def test_the_tour_is_what_the_server_answers(reader):
         drain()
 
     assert {"patient", "event", "moved", "token"} <= reader.known.keys()
+
+
+def test_the_page_names_every_code_of_the_description():
+    page = PAGE.read_text()
+    answers = [
+        answer
+        for methods in description()["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    codes = {code for answer in answers for code in re.findall(r"`(\w+)`", answer["description"])}
+
+    assert len(codes) > 50
+    assert {code for code in codes if f"`{code}`" not in page} == set()
 
 
 def test_a_page_that_says_otherwise_is_found_out():
