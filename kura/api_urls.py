@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import include, path, re_path, register_converter
-from django.urls.converters import StringConverter
+from django.urls.converters import StringConverter, UUIDConverter
 
 from automation.api.backtests import BacktestView
 from automation.api.decisions import LinkView, ReplayView, RetryView, SkipView
@@ -31,12 +31,19 @@ from kura.standing.api.templates import (
 from kura.standing.api.worklist import JourneysView, SummaryView
 
 
+class IdConverter(UUIDConverter):
+    """In capitals too, as some platforms write a UUID and as a body may name it."""
+
+    regex = UUIDConverter.regex.replace("a-f", "A-Fa-f")
+
+
 class JourneyKeyConverter(StringConverter):
     """What cannot be a key is no path."""
 
     regex = "[a-z0-9_-]{1,60}"
 
 
+register_converter(IdConverter, "id")
 register_converter(JourneyKeyConverter, "journey_key")
 
 V1 = [
@@ -46,29 +53,29 @@ V1 = [
     path("auth/logout", LogoutView.as_view(), name="api-logout"),
     path("auth/me", MeView.as_view(), name="api-me"),
     path("auth/tokens", TokensView.as_view(), name="api-tokens"),
-    path("auth/tokens/<uuid:token_id>", TokenView.as_view(), name="api-token"),
+    path("auth/tokens/<id:token_id>", TokenView.as_view(), name="api-token"),
     path("events", EventsView.as_view(), name="api-events"),
-    path("events/<uuid:event_id>", EventView.as_view(), name="api-event"),
+    path("events/<id:event_id>", EventView.as_view(), name="api-event"),
     path("patients", PatientsView.as_view(), name="api-patients"),
-    path("patients/<uuid:patient_id>", PatientView.as_view(), name="api-patient"),
-    path("patients/<uuid:patient_id>/journey", MoveView.as_view(), name="api-move"),
+    path("patients/<id:patient_id>", PatientView.as_view(), name="api-patient"),
+    path("patients/<id:patient_id>/journey", MoveView.as_view(), name="api-move"),
     path(
-        "patients/<uuid:patient_id>/journeys",
+        "patients/<id:patient_id>/journeys",
         PatientJourneysView.as_view(),
         name="api-patient-journeys",
     ),
     path(
-        "patients/<uuid:patient_id>/journeys/<journey_key:journey_key>",
+        "patients/<id:patient_id>/journeys/<journey_key:journey_key>",
         PatientJourneyView.as_view(),
         name="api-journey",
     ),
     path(
-        "patients/<uuid:patient_id>/journeys/<journey_key:journey_key>/unblock",
+        "patients/<id:patient_id>/journeys/<journey_key:journey_key>/unblock",
         UnblockView.as_view(),
         name="api-unblock",
     ),
     path(
-        "patients/<uuid:patient_id>/journey-logs",
+        "patients/<id:patient_id>/journey-logs",
         PatientLogsView.as_view(),
         name="api-patient-logs",
     ),
@@ -90,15 +97,15 @@ V1 = [
         DeactivateView.as_view(),
         name="api-template-deactivate",
     ),
-    path("events/<uuid:event_id>/link", LinkView.as_view(), name="api-event-link"),
-    path("events/<uuid:event_id>/replay", ReplayView.as_view(), name="api-event-replay"),
-    path("events/<uuid:event_id>/retry", RetryView.as_view(), name="api-event-retry"),
-    path("events/<uuid:event_id>/skip", SkipView.as_view(), name="api-event-skip"),
-    path("events/<uuid:event_id>/trace", TraceView.as_view(), name="api-event-trace"),
+    path("events/<id:event_id>/link", LinkView.as_view(), name="api-event-link"),
+    path("events/<id:event_id>/replay", ReplayView.as_view(), name="api-event-replay"),
+    path("events/<id:event_id>/retry", RetryView.as_view(), name="api-event-retry"),
+    path("events/<id:event_id>/skip", SkipView.as_view(), name="api-event-skip"),
+    path("events/<id:event_id>/trace", TraceView.as_view(), name="api-event-trace"),
     path("rules", RulesView.as_view(), name="api-rules"),
-    path("rules/<uuid:rule_id>", RuleView.as_view(), name="api-rule"),
-    path("rules/<uuid:rule_id>/backtest", BacktestView.as_view(), name="api-rule-backtest"),
-    path("rules/<uuid:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
+    path("rules/<id:rule_id>", RuleView.as_view(), name="api-rule"),
+    path("rules/<id:rule_id>/backtest", BacktestView.as_view(), name="api-rule-backtest"),
+    path("rules/<id:rule_id>/publish", PublishView.as_view(), name="api-rule-publish"),
     path("rules/dry-run", DryRunView.as_view(), name="api-rules-dry-run"),
     path("rules/install", InstallView.as_view(), name="api-rules-install"),
     path("rules/library", LibraryView.as_view(), name="api-rules-library"),

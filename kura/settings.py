@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "rules", "description": "WHEN an event, IF conditions, THEN actions."},
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
     "COMPONENT_SPLIT_REQUEST": True,  # what is sent and what is answered are different objects
     "COMPONENT_SPLIT_PATCH": False,
     "ENFORCE_NON_BLANK_FIELDS": True,

@@ -29,7 +29,7 @@ from automation.sources import Source, SourceKind
 from journeys.models.template import KEY_PATTERN
 from kura.api.bodies import JsonParser, body_of, parsed
 from kura.api.callers import Caller, caller_of
-from kura.api.fields import Coded, Moment, Text
+from kura.api.fields import Coded, Id, Moment, Text
 from kura.api.idempotency import key_of
 from kura.api.serializers import Body
 
@@ -60,7 +60,7 @@ class PatientName(Body):
     """Exactly one of the three."""
 
     shape = {"minProperties": 1, "maxProperties": 1}
-    id = serializers.UUIDField(required=False)
+    id = Id(required=False)
     external_id = Text(required=False, max_length=MAX_REFERENCE)
     email = Text(required=False, max_length=MAX_REFERENCE)
 

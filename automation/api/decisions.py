@@ -19,7 +19,7 @@ from automation.models.dispatch import DispatchStatus
 from automation.services import decisions
 from journeys.errors import PatientNotFound, ReasonRequired
 from kura.accounts.models import User
-from kura.api.fields import Text
+from kura.api.fields import Id, Text
 from kura.api.scopes import EVENTS_WRITE
 from kura.api.serializers import Body
 from kura.api.views import ApiView
@@ -32,7 +32,7 @@ class Decision(Body):
 
 
 class LinkDecision(Decision):
-    patient_id = serializers.UUIDField()
+    patient_id = Id()
 
 
 class Decided(serializers.Serializer[Any]):

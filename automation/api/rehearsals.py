@@ -35,7 +35,7 @@ from automation.sentences import words_of_rule
 from automation.validation import problems_of
 from journeys.errors import EventTime, PatientNotFound
 from journeys.models.template import KEY_PATTERN
-from kura.api.fields import Coded, Moment, Text
+from kura.api.fields import Coded, Id, Moment, Text
 from kura.api.schema import Flaw
 from kura.api.scopes import EVENTS_READ, RULES_WRITE
 from kura.api.serializers import Body
@@ -46,7 +46,7 @@ class Question(Body):
     """`rule_id`: which rule this would be the next version of, so that it is not asked twice."""
 
     rule = RuleMembers()
-    rule_id = serializers.UUIDField(required=False)
+    rule_id = Id(required=False)
 
 
 class Opinion(serializers.Serializer[Any]):
@@ -112,7 +112,7 @@ class EventInQuestion(Body):
         "dependentSchemas": {"id": {"maxProperties": 1}},
     }
 
-    id = serializers.UUIDField(required=False)
+    id = Id(required=False)
     event_type = Text(required=False, max_length=80)
     occurred_at = Moment(required=False)
     patient = PatientName(required=False)

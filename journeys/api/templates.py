@@ -18,7 +18,7 @@ from journeys.blueprints import Blueprint, MoveDraft, StageDraft, stages_from_co
 from journeys.models.template import StageStatus, Turn
 from journeys.selectors.blueprints import blueprint_of, retired_stages
 from journeys.selectors.definitions import Definition
-from kura.api.fields import Text
+from kura.api.fields import Flag, Text
 from kura.api.serializers import Body
 
 LONGEST_CODE: Final = 60  # characters
@@ -48,7 +48,7 @@ class GivenMove(Body):
 
     to = Text(max_length=LONGEST_CODE)
     guard = serializers.DictField(required=False)
-    requires_reason = serializers.BooleanField(required=False)
+    requires_reason = Flag(required=False)
     permission = Text(required=False, allow_blank=True, max_length=120)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -73,7 +73,7 @@ class TemplateChange(Body):
     transitions = serializers.ListField(
         child=GivenMove(), required=False, allow_null=True, max_length=MOST_MOVES
     )
-    endless = serializers.BooleanField(required=False)
+    endless = Flag(required=False)
 
     id = serializers.UUIDField(read_only=True)
     key = serializers.CharField(read_only=True)

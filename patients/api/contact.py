@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from kura.accounts.models import Language, User, validate_timezone
-from kura.api.fields import Moment, Text
+from kura.api.fields import Id, Moment, Text
 from kura.api.serializers import Body
 
 
@@ -22,7 +22,7 @@ class NewPatient(Body):
     phone = Text(required=False, allow_blank=True, max_length=40)
     language = serializers.ChoiceField(choices=Language.choices, required=False)
     timezone = Text(required=False, allow_blank=True, validators=[validate_timezone])
-    therapist_id = serializers.UUIDField(required=False, allow_null=True)
+    therapist_id = Id(required=False, allow_null=True)
 
     id = serializers.UUIDField(read_only=True)
     journey_status = serializers.DictField(read_only=True)

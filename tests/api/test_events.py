@@ -123,6 +123,7 @@ def test_a_patient_whom_nobody_knows_is_kept_as_unmatched(api, other_organizatio
         ({"event_type": "RISK_ANALYSIS_COMPLETED"}, 400, "validation_error", "/payload/risk_level"),
         ({"patient": {}}, 400, "validation_error", "/patient"),
         ({"patient": {"id": "x"}}, 400, "validation_error", "/patient/id"),
+        ({"patient": {"id": 5}}, 400, "validation_error", "/patient/id"),
         ({"patient": {"email": "a", "external_id": "b"}}, 400, "validation_error", "/patient"),
         ({"patient": {"name": "Marta"}}, 400, "unknown_field", "/patient/name"),
         ({"patient": "Marta"}, 400, "validation_error", "/patient"),

@@ -57,6 +57,10 @@ def test_a_patient_is_told_with_the_stage_of_each_journey(api, organization, tem
     assert response.headers["Cache-Control"] == "private, no-cache"
 
 
+def test_an_id_is_known_in_capitals_too(api, patient):
+    assert api.get(f"/api/v1/patients/{str(patient.pk).upper()}").json()["id"] == str(patient.pk)
+
+
 def test_a_version_seen_already_is_not_sent_again_until_something_happens(api, patient, template):
     seen = api.get(path(patient)).headers["ETag"]
 

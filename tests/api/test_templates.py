@@ -248,6 +248,7 @@ def test_a_template_without_stages_is_refused(boss):
 def test_a_journey_without_an_end_is_confirmed(boss):
     body = a_body(allowed_stages=["AWAITING_PAYMENT"])
 
+    problem(boss.post(TEMPLATES, body | {"endless": "yes"}), 400, "validation_error")
     assert boss.post(TEMPLATES, body | {"endless": True}).status_code == 201
 
 
