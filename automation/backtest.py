@@ -34,9 +34,10 @@ from automation.models.rule import AutomationRule
 from automation.selectors.happened import Ear, events_heard, read_contents
 from automation.selectors.stale import StaleVisit, visits_of
 from automation.tallies import Backtest
-from automation.telling import Telling, Version
+from automation.telling import Answer, Telling, Version
 from automation.validation import is_readable, require_valid
 from journeys.models.enrollment import Enrollment
+from journeys.models.event import SystemEventLog
 from journeys.selectors.positions import Position
 from kura.accounts.models import Organization
 from kura.conditions import paths
@@ -85,6 +86,24 @@ def backtest(
     if told.looked_at == 0 and patience.ran_out:
         raise BacktestTimeout
     return told.result(digest=digest_of(definition), since=since, until=until)
+
+
+def ask(
+    *,
+    practice: Practice,
+    definition: Mapping[str, Any],
+    event: SystemEventLog,
+    published: AutomationRule | None = None,
+) -> Answer:
+    """What the rule would say of one event, which is about a patient and read with its contents.
+
+    InvalidRule. Needs the organization's tenant scope.
+    """
+    if not is_what_runs(definition, published):
+        require_valid(definition, practice)
+    version = Version.of(_rule(practice.organization, definition, published), practice)
+    with _reading(MOST_SECONDS):
+        return version.answer(event, practice)
 
 
 def is_what_runs(definition: Mapping[str, Any], published: AutomationRule | None) -> bool:

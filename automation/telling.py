@@ -43,6 +43,16 @@ from kura.conditions import InvalidCondition
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a rule says of one event. `judgement` None: it does not hear it. `actions`: what they
+    would have done, in their order; none unless it runs.
+    """
+
+    judgement: Judgement | None
+    actions: tuple[Foretold, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A rule as it is asked. `first`: it may block, so it is judged on how things were before."""
 
@@ -65,6 +75,18 @@ class Version:
 
     def judge(self, event: SystemEventLog, stored: facts.Facts) -> Judgement:
         return self.question.asked_of(facts.seen_by(event, stored, first=self.first))
+
+    def answer(self, event: SystemEventLog, practice: Practice) -> Answer:
+        """About one event with its contents, on the facts kept with it."""
+        if not self.hears(event, practice):
+            return Answer(None, ())
+        stored = kept_facts(event)
+        judgement = self.judge(event, stored)
+        if not judgement.holds:
+            return Answer(judgement, ())
+        seen = facts.seen_by(event, stored, first=self.first)
+        then = Hindsight(actions=self.rule.actions, practice=practice, rule_id=self.rule.pk)
+        return Answer(judgement, then.foretell(seen, event.journey_key or ""))
 
     def asks_like(self, other: Version) -> bool:
         return (self.question, self.first) == (other.question, other.first)

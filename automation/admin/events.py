@@ -25,6 +25,7 @@ from automation.admin.decisions import DECISIONS, decision_page, possible_decisi
 from automation.admin.event_nodes import event_nodes, title_of
 from automation.admin.links import event_link, two_lines
 from automation.admin.sight import sight_of
+from automation.admin.what_if import what_if
 from automation.models.dispatch import WAITING, DispatchStatus, EventDispatch
 from automation.selectors.event_page import event_page, whole_events
 from automation.wording import source_words
@@ -195,6 +196,7 @@ class EventAdmin(ExportAdmin):
             "nodes": event_nodes(page),
             "payload_text": json.dumps(page.payload, indent=2, ensure_ascii=False),
             "decisions": possible_decisions(page, editor),
+            "what_if": what_if(request, page),
         }
 
     @admin.display(description=_("event"))

@@ -355,7 +355,7 @@ def run_line(
 ) -> RunLine:
     return RunLine(
         run=run,
-        groups=list(_groups(run, fields, sight)),
+        groups=list(condition_groups(run.place, run.judged, fields, sight)),
         unmet=_unmet(run.failed_on, fields, sight) if run.failed_on else None,
         actions=[_action(one, practice, caused) for one in run.actions],
         error=error_words(run.error),
@@ -363,13 +363,15 @@ def run_line(
     )
 
 
-def _groups(run: RunTold, fields: FieldLookup, sight: Sight) -> Iterator[ConditionGroup]:
+def condition_groups(
+    place: Verdict | None, judged: Judged | None, fields: FieldLookup, sight: Sight
+) -> Iterator[ConditionGroup]:
     """The stage first, then the groups as they are written, those inside others by their number."""
-    if run.place is not None:
-        line = condition_line(run.place, fields, sight)
-        yield ConditionGroup(title="", result=run.place.result, lines=[line])
-    if run.judged is not None:
-        yield from _grouped(run.judged, "", fields, sight)
+    if place is not None:
+        line = condition_line(place, fields, sight)
+        yield ConditionGroup(title="", result=place.result, lines=[line])
+    if judged is not None:
+        yield from _grouped(judged, "", fields, sight)
 
 
 def _grouped(

@@ -184,13 +184,13 @@ def _action(tally: ActionTally, definition: Definition, practice: Practice) -> A
     return ActionLine(
         words=capfirst(action_words(tally.type, params, practice)),
         counts=[
-            (str(word), n) for status, word in _STATUSES.items() if (n := tally.statuses[status])
+            (str(word), n) for status, word in STATUSES.items() if (n := tally.statuses[status])
         ],
         why=_refusals(codes),
     )
 
 
-_STATUSES: Final = {
+STATUSES: Final = {
     "done": gettext_lazy("would be done"),
     "unchanged": gettext_lazy("nothing to change"),
     "refused": gettext_lazy("would be refused"),

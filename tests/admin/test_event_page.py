@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -15,13 +16,15 @@ from django.utils import timezone
 from automation import dispatch
 from automation.models import AutomationRule, Message
 from automation.models.message import MessageState
-from automation.services.rules import create_rule, set_active
+from automation.services.rules import create_rule, publish, save_draft, set_active
 from journeys.models import JourneyLog, SystemEventLog
 from kura import tenancy
 from patients.models import Patient
 from tests.admin import people
 from tests.admin.automated import CONFIRM, NOTE, REMIND, process, rule, tell
 from tests.admin.conftest import Practice, logged_in
+from tests.admin.test_pages import queries
+from tests.api.test_rehearsals import everything
 
 RISK = {"field": "event.payload.risk_level", "op": "eq", "value": "HIGH"}
 MEDICATION = {"field": "event.payload.medication_active", "op": "eq", "value": True}
@@ -252,3 +255,128 @@ def test_each_line_message_and_task_leads_to_the_cause_and_names_what_it_is_abou
     chart = links("patients_patient_change", args=[ours.patient.pk])
     assert any(re.fullmatch(r"Why\? Blocked, .+", one) for one in chart)
     assert "Why did this happen? (Retiro Om)" in chart
+
+
+# --- what if ------------------------------------------------------------------------------------
+
+
+def asked_again(client: Client, event: SystemEventLog, rule: AutomationRule, kind: str) -> str:
+    url = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
+    page = client.get(f"{url}?what_if={rule.pk}:{kind}").content.decode()
+    return plain(page[page.index('id="what-if-result"') :].split("</section>", 1)[0])
+
+
+def plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", "<p " + html)).split())
+
+
+def test_an_event_is_judged_again_by_the_rule_of_today(reader, ours):
+    one = make(ours, "Bloquear", BLOCK, conditions={"all": [RISK, MEDICATION]})
+    event = analysed(ours)
+    process()
+    with tenancy.scope(ours.organization):
+        publish(rule_id=one.pk, user=ours.manager, expected_version=1,
+                definition=one.definition | {"conditions": RISK})  # fmt: skip
+
+    told = asked_again(reader, event, one, "published")
+
+    assert told.startswith("Bloquear, version 2 It would run. Then, with version 1: Does not match")
+    assert "Met Risk level is high It was: high" in told
+    assert re.search(r"What it would have done [^.]+Retiro Om[^.]+ would be done By what", told)
+
+
+def test_a_draft_is_asked_too_and_says_why_it_would_not_run(reader, ours):
+    one = make(ours, "Bloquear", BLOCK, conditions=RISK)
+    event = analysed(ours, medication_active=False)
+    process()
+    with tenancy.scope(ours.organization):
+        save_draft(rule_id=one.pk, definition=one.definition | {"conditions": MEDICATION})
+
+    told = asked_again(reader, event, one, "draft")
+
+    assert told.startswith(
+        "Bloquear, draft It would not run. Then, with version 1: Ran "
+        "Not met Takes medication is yes It was: no"
+    )
+    assert "What it would have done" not in told
+
+
+def test_what_was_not_kept_does_not_decide_and_another_journey_is_not_heard(reader, ours):
+    one = make(ours, "Medicada", NOTE, conditions=MEDICATION)
+    yoga = people.journey(ours.organization, "yoga", "Yoga", moves=())
+    other = make(ours, "Otra", NOTE, journey_key=yoga.key)
+    event = analysed(ours)
+    process()
+
+    assert "It would not run: what was kept" in asked_again(reader, event, one, "published")
+    assert "It would not hear this event" in asked_again(reader, event, other, "published")
+
+
+def test_a_draft_with_mistakes_names_them(reader, ours):
+    one = make(ours, "Bloquear", BLOCK, conditions=RISK)
+    event = analysed(ours)
+    unfit = RISK | {"value": "NONE"}
+    with tenancy.scope(ours.organization):
+        save_draft(rule_id=one.pk, definition=one.definition | {"conditions": unfit})
+
+    told = asked_again(reader, event, one, "draft")
+
+    assert "1 problem has to be corrected first. Condition 1.1 (Value) : " in told
+
+
+@pytest.mark.parametrize("asked", ["", "nonsense", "x:published", f"{uuid.uuid4()}:published"])
+def test_what_is_no_question_is_not_answered(reader, ours, asked):
+    make(ours, "Bloquear", BLOCK, conditions=RISK)
+    url = reverse("admin:journeys_systemeventlog_change", args=[analysed(ours).pk])
+
+    answer = reader.get(url, {"what_if": asked})
+
+    assert answer.status_code == 200
+    assert '<div id="what-if-result" role="status"></div>' in answer.content.decode()
+
+
+def test_a_rule_of_another_practice_is_not_asked(reader, ours, theirs):
+    make(ours, "Bloquear", BLOCK, conditions=RISK)
+    event, foreign = analysed(ours), theirs.automated.rule
+
+    assert "version" not in asked_again(reader, event, foreign, "published")
+    assert foreign.name not in page_of(reader, event).split('id="what-if"')[1]
+
+
+def test_what_the_conditions_ask_is_hidden_with_all_that_would_say_the_same(ours):
+    one = make(ours, "Bloquear", BLOCK, conditions=RISK)
+    event = analysed(ours)
+    process()
+    viewer = logged_in(people.person(ours.organization, "viewer", language="en"))
+
+    told = asked_again(viewer, event, one, "published")
+
+    assert told == "Bloquear, version 1 What the conditions ask about is hidden from you."
+
+
+def test_nothing_is_written_by_asking_again(reader, ours):
+    one = make(ours, "Bloquear", BLOCK, REMIND, conditions=RISK)
+    event = analysed(ours)
+    process()
+    asked_again(reader, event, one, "published")
+    before = everything()
+
+    told = asked_again(reader, event, one, "published")
+
+    assert "What it would have done" in told
+    assert everything() == before
+
+
+def test_asking_again_costs_as_many_queries_for_many_rules_as_for_one(reader, ours):
+    one = make(ours, "Bloquear", BLOCK, conditions=RISK)
+    event = analysed(ours)
+    process()
+    make(ours, "Una más", BLOCK, conditions=RISK)
+    url = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
+    asked = f"{url}?what_if={one.pk}:published"
+    few = queries(reader, asked)
+    for number in range(10):
+        make(ours, f"Regla {number}", BLOCK, conditions={"any": [RISK, MEDICATION]})
+
+    assert queries(reader, asked) == few
+    assert few <= queries(reader, url) + 8  # the journeys, one transaction that reads
