@@ -125,13 +125,19 @@ def _is_there(option: Option) -> bool:
 
 
 def _rules(page: EventPage) -> list[AutomationRule]:
-    """Those that were asked then, in their order; then those for this kind of event today."""
+    """Those that were asked then, in their order; then those for this kind of event today, of its
+    journey before those of another.
+    """
     kind, asked = page.event.event_type, [line.run.rule_id for line in page.runs]
     for_it = Q(trigger_event=kind) | Q(draft__trigger_event=kind) | Q(pk__in=asked)
     rules = AutomationRule.objects.filter(for_it, archived_at=None).order_by("priority", "id")
-    order: dict[uuid.UUID, int] = {rule_id: place for place, rule_id in enumerate(asked)}
-    found = sorted(rules, key=lambda rule: order.get(rule.pk, len(order)))
-    return found[:MOST_RULES]
+    places: dict[uuid.UUID, int] = {rule_id: place for place, rule_id in enumerate(asked)}
+    here = ("", page.event.journey_key or "")
+
+    def order(rule: AutomationRule) -> tuple[int, bool]:
+        return places.get(rule.pk, len(places)), rule.journey_key not in here
+
+    return sorted(rules, key=order)[:MOST_RULES]
 
 
 # --- the answer -----------------------------------------------------------------------------------

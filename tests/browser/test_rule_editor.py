@@ -264,6 +264,18 @@ def test_a_choice_that_brings_fields_is_not_lost_while_the_sentence_is_asked_for
     assert page.locator("#id_stage").input_value() == "AWAITING_PAYMENT"
 
 
+def test_what_is_changed_while_the_sentence_is_asked_for_is_told_as_well(open_page, ours):
+    page = open_page(ours.manager)
+    page.goto(edit_url(a_rule(ours, conditions=HIGH)))
+    page.route("**/edit/", lambda route: (page.wait_for_timeout(600), route.continue_()))
+
+    page.select_option("#id_stage", "AWAITING_PAYMENT")
+    page.wait_for_timeout(700)  # its answer comes before the next change is asked about
+    page.select_option("#id_g-0-0-value", "LOW")
+
+    page.wait_for_selector("#rule-differs:has-text('es bajo')")
+
+
 @pytest.mark.parametrize("answer", ["none", "400"])
 def test_without_an_answer_the_form_stays_and_says_so(open_page, ours, answer):
     page = open_page(ours.manager)
