@@ -197,13 +197,14 @@ def _coded(draft: Draft, taken: set[str]) -> Draft:
     stages = []
     for stage in draft.stages:
         name = stage.label_en.strip() or stage.label_es.strip()
-        code = stage.code.strip() or (_free_code(name, taken) if name else "")
+        code = stage.code.strip() or (free_code(name, taken) if name else "")
         taken.add(code)
         stages.append(replace(stage, code=code))
     return replace(draft, stages=stages)
 
 
-def _free_code(name: str, taken: set[str]) -> str:
+def free_code(name: str, taken: set[str]) -> str:
+    """Made from the name of a stage; with a number where that is taken."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
     stem = re.sub(r"[^A-Z0-9]+", "_", plain).strip("_")[: LONGEST_CODE - 4]
     stem = stem if re.match(r"[A-Z]", stem) else f"STAGE_{stem}".rstrip("_")

@@ -1,4 +1,4 @@
-"""Journey templates: read the stages, the moves and the picture of them; make one from bare codes.
+"""Journey templates: read the stages, the moves and the picture of them; begin a new one.
 
 Everybody of the practice reads this page. What edits a template is on pages of its own
 (`template_editor.py`, `template_pages.py`), for managers.
@@ -11,64 +11,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from journeys.admin.conditions import Branch, branch_of
 from journeys.admin.picture import picture_of
 from journeys.admin.template_editor import edit_page
+from journeys.admin.template_new import NewTemplateForm
 from journeys.admin.template_pages import clone_page, export_file, import_page, switch_page
-from journeys.blueprints import Blueprint, problems_of, stages_from_codes
 from journeys.models.template import JourneyTemplate, StageStatus, Turn
 from journeys.review import NOT_USED
 from journeys.selectors.blueprints import blueprint_of, usage_of
 from journeys.selectors.definitions import Definition, Move, Stage, definitions
 from journeys.services.templates import create_template
-from kura.accounts.tenant_admin import PracticeOwnedAdmin, TenantForm, editor_of
-
-
-class NewTemplateForm(TenantForm):
-    """`allowed_stages`: one code a line; the standard ones bring their meaning along."""
-
-    allowed_stages = forms.CharField(
-        label=_("Allowed stages"),
-        widget=forms.Textarea(attrs={"rows": 8, "class": "code"}),
-        help_text=_("One code a line, in order, for example AWAITING_PAYMENT."),
-    )
-    endless = forms.BooleanField(
-        label=_("This journey has no end"),
-        required=False,
-        help_text=_("Confirm it if no stage finishes or cancels the journey."),
-    )
-
-    class Meta:
-        model = JourneyTemplate
-        fields = ("key", "name", "initial_stage")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors:
-            for problem in problems_of(self.blueprint()):
-                self.add_error(None, problem)
-        return cleaned
-
-    def blueprint(self) -> Blueprint:
-        given = self.cleaned_data
-        codes = [line.strip() for line in given["allowed_stages"].splitlines()]
-        return Blueprint(
-            key=given["key"],
-            name=given["name"],
-            initial_stage=given["initial_stage"].strip(),
-            stages=stages_from_codes(code for code in codes if code),
-            endless=given["endless"],
-        )
+from kura.accounts.tenant_admin import PracticeOwnedAdmin, editor_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +63,7 @@ class Leaving:
 
 
 class TemplateAdmin(PracticeOwnedAdmin):
-    list_display = ("name", "is_active", "stage_count", "under_way")
+    list_display = ("name", "active", "stage_count", "under_way")
     list_filter = ("is_active",)
     change_form_template = "kura/template.html"
     change_list_template = "kura/templates.html"
@@ -132,19 +97,24 @@ class TemplateAdmin(PracticeOwnedAdmin):
         found = super().get_object(request, object_id, from_field)
         return self.prepare([found])[0] if found is not None else None
 
+    @admin.display(description=_("active"), ordering="is_active")
+    def active(self, template: JourneyTemplate) -> str:
+        return render_to_string("kura/_active.html", {"is_active": template.is_active})
+
     @admin.display(description=_("stages"))
-    def stage_count(self, template: JourneyTemplate) -> int:
+    def stage_count(self, template: JourneyTemplate) -> str:
         definition: Definition = getattr(template, "definition")  # noqa: B009  from `prepare`
-        return len(definition.allowed)
+        return _counted(gettext("stages"), len(definition.allowed))
 
     @admin.display(description=_("patients under way"), ordering="open_enrollments")
-    def under_way(self, template: JourneyTemplate) -> int:
-        return int(getattr(template, "open_enrollments", 0))
+    def under_way(self, template: JourneyTemplate) -> str:
+        return _counted(gettext("patients under way"), getattr(template, "open_enrollments", 0))
 
     # --- make one ---------------------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
-        return ("name",) if obj else ("name", "key", "allowed_stages", "initial_stage", "endless")
+        asked = ("name", "start", "allowed_stages", "initial_stage", "endless", "key")
+        return ("name",) if obj else asked
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -161,10 +131,17 @@ class TemplateAdmin(PracticeOwnedAdmin):
         obj.__dict__.update(made.__dict__)
 
     def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+        self,
+        request: HttpRequest,
+        obj: Any,
+        post_url_continue: str | None = None,  # noqa: ARG002
     ) -> HttpResponse:
-        """On to the editor: a template from bare codes has no moves and no help yet."""
-        super().response_add(request, obj, post_url_continue)
+        """On to the editor: what it begins with is hardly ever all."""
+        words = gettext(
+            "“%(journey)s” is made; programs call it %(key)s. "
+            "It is inactive until you switch it on: look at its stages first."
+        )
+        messages.success(request, words % {"journey": obj.name, "key": obj.key})
         return redirect("admin:journeys_journeytemplate_edit", obj.pk)
 
     # --- read one ---------------------------------------------------------------------------
@@ -192,6 +169,11 @@ class TemplateAdmin(PracticeOwnedAdmin):
             "has_moves": bool(blueprint.moves),
             "may_edit": self.has_change_permission(request),
         }
+
+
+def _counted(label: str, number: int) -> str:
+    """On a telephone the row is a card without headings."""
+    return format_html('<span class="only-narrow">{}: </span>{}', capfirst(label), number)
 
 
 def _stages(template: Any) -> list[StageRow]:

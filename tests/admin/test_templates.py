@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from journeys.blueprints import MoveDraft
+from journeys.blueprints import Blueprint, MoveDraft
 from journeys.models.template import JourneyTemplate
+from journeys.review import review
+from journeys.starts import STARTS
 from kura import tenancy
 from tests.admin import people
 from tests.admin.conftest import logged_in
@@ -59,6 +61,103 @@ def test_a_template_is_made_from_codes_and_the_editor_goes_on(client, ours):
         made = JourneyTemplate.objects.get(key="retreat_ibiza_2026")
         assert made.allowed_stages == STAGES.split()
     assert response["Location"] == reverse("admin:journeys_journeytemplate_edit", args=[made.pk])
+
+
+# --- something to begin with ----------------------------------------------------------------------
+
+
+def make(client, ours, **fields):
+    """The template, or the page that asks again."""
+    given = {"name": "Retiro de otoño", "start": "simple", **fields}
+    response = client.post(reverse("admin:journeys_journeytemplate_add"), given)
+    if response.status_code != 302:
+        return response
+    with tenancy.scope(ours.organization):
+        return JourneyTemplate.objects.latest("id")
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=lambda one: one.key)
+def test_what_a_journey_begins_with_is_complete_and_warns_of_nothing(start):
+    blueprint = Blueprint(
+        key="x",
+        name="X",
+        initial_stage=start.stages[0].code,
+        stages=start.stages,
+        moves=start.moves,
+    )
+
+    found = review(blueprint)
+
+    assert (found.problems, found.cautions) == ([], [])
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_name_is_enough(client, ours, start):
+    made = make(client, ours, start=start)
+
+    assert (made.key, made.is_active) == ("retiro_de_otono", False)
+    with tenancy.scope(ours.organization):
+        assert made.allowed_stages == [stage.code for stage in STARTS[start].stages]
+        assert made.transitions.count() == len(STARTS[start].moves)
+
+
+def test_the_key_is_made_from_the_name_and_told(client, ours):
+    keys = [make(client, ours, name=name).key for name in ("Retiro", "Retiro", "¡¿?!")]
+    page = client.get(reverse("admin:journeys_journeytemplate_changelist")).content.decode()
+
+    assert keys == ["retiro", "retiro_2", "journey"]
+    assert "retiro_2" in page
+
+
+def test_a_list_in_plain_words_gives_codes_and_both_names(client, ours):
+    made = make(
+        client,
+        ours,
+        start="own",
+        allowed_stages="Acogida / Welcome\n\nEn curso\nEn curso\nCOMPLETED\n",
+    )
+
+    with tenancy.scope(ours.organization):
+        told = [(one.code, one.label_es, one.label_en) for one in made.stages.order_by("position")]
+    assert told == [
+        ("WELCOME", "Acogida", "Welcome"),
+        ("EN_CURSO", "En curso", "En curso"),
+        ("EN_CURSO_2", "En curso", "En curso"),
+        ("COMPLETED", "Completado", "Completed"),
+    ]
+    assert made.initial_stage == "WELCOME"
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"name": ""}, "name"),
+        ({"start": "own"}, "allowed_stages"),
+        ({"start": "no such"}, "start"),
+        ({"key": "Not A Key"}, "key"),
+    ],
+)
+def test_what_is_missing_is_said_at_its_field_and_nothing_typed_is_lost(
+    client, ours, fields, wrong
+):
+    response = make(client, ours, **fields)
+
+    form = response.context["adminform"].form
+    assert wrong in form.errors
+    assert (fields.get("name", "Retiro de otoño") or "simple") in response.content.decode()
+    with tenancy.scope(ours.organization):
+        assert not JourneyTemplate.objects.filter(is_active=False).exists()
+
+
+def test_the_page_offers_stages_by_name_and_shows_no_code(client):
+    page = client.get(reverse("admin:journeys_journeytemplate_add")).content.decode()
+
+    assert "Cuestionario completado" in page
+    assert page.count('type="radio"') == len(STARTS) + 1
+    assert "SCREENING" not in page
+
+
+# --- read -----------------------------------------------------------------------------------------
 
 
 def test_stages_and_guards_are_read_in_words(client, ours):
