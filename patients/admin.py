@@ -17,7 +17,7 @@ from kura.accounts.tenant_admin import KnownChoiceFilter, PracticeOwnedAdmin, Te
 from kura.accounts.timezones import as_select
 from patients.import_pages import MAY_IMPORT, import_page, preview_page, template_file
 from patients.models import Patient
-from patients.selectors import search
+from patients.selectors import responsible, search
 
 
 class PatientForm(TenantForm):
@@ -40,8 +40,10 @@ class TherapistFilter(KnownChoiceFilter):
     NOBODY = "none"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        colleagues = User.objects.filter(organization=editor_of(request).organization_id)
-        known = [(str(one.pk), str(one)) for one in colleagues]
+        colleagues = responsible(editor_of(request).organization_id)
+        known = sorted(
+            ((str(one.pk), str(one)) for one in colleagues), key=lambda one: one[1].casefold()
+        )
         return [*known, (self.NOBODY, str(_("Nobody assigned")))]
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any], choice: str) -> QuerySet[Any]:  # noqa: ARG002

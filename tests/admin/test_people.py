@@ -131,6 +131,20 @@ def test_an_unknown_filter_is_left_out(crowd, asked):
     assert response.context["cl"].result_count == 5
 
 
+def test_the_filter_offers_who_may_be_responsible_and_who_is(ours, theirs):
+    former = people.person(ours.organization, "viewer", "Antes Terapeuta", is_active=False)
+    people.patient(ours.organization, "De Antes", therapist=former)
+    people.person(ours.organization, "therapist", "Se Fue", is_active=False)
+
+    shown = page(ours.viewer).context["cl"].filter_specs
+    [offered] = [spec.lookup_choices for spec in shown if spec.parameter_name == "therapist"]
+
+    assert [label for _value, label in offered] == [
+        "Antes Terapeuta", "Manager Om", "Therapist Om", "Sin asignar",
+    ]  # fmt: skip
+    assert names(ours.viewer, therapist=str(former.pk)) == ["De Antes"]
+
+
 def test_a_filter_of_another_practice_is_as_unknown_as_any(ours, theirs):
     people.journey(theirs.organization, "secret", "FOREIGN secret")
     client = logged_in(ours.manager)
