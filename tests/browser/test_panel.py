@@ -48,6 +48,23 @@ def test_the_list_is_filtered_by_keyboard(open_page, ours):
     assert names(page) == ["Nuria Om"]
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_patient_is_found_from_any_page(open_page, ours, scripts):
+    people.patient(ours.organization, "Álvaro Núñez")
+    page = open_page(ours.viewer, width=390, java_script_enabled=scripts)
+    page.goto(reverse("admin:journeys_journeylog_changelist"))
+
+    if scripts:
+        page.keyboard.press("/")
+    else:
+        tab_to(page, "#find-patient")
+    page.keyboard.type("nunez")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=nunez**")
+
+    assert names(page) == ["Álvaro Núñez"]
+
+
 def test_a_block_is_opened_from_the_panel_and_the_focus_comes_back(open_page, ours):
     page = open_page(ours.therapist)
 
