@@ -41,9 +41,11 @@ def asked(ours):
 
 def pages(ours, asked) -> dict[str, str]:
     rule, event = asked
+    trace = reverse("admin:journeys_systemeventlog_change", args=[event.pk])
     return {
         "rule": reverse("admin:automation_automationrule_change", args=[rule.pk]),
-        "trace": reverse("admin:journeys_systemeventlog_change", args=[event.pk]),
+        "trace": trace,
+        "what if": f"{trace}?what_if={rule.pk}:published",
         "why not": reverse("admin:patients_patient_whynot", args=[ours.patient.pk]),
         "parts": reverse("admin:design_system"),
     }
@@ -98,6 +100,20 @@ def test_from_the_patient_to_the_condition_that_failed_by_keyboard(open_page, ou
 
     expect(run.locator("table.conditions")).to_be_visible()
     assert "Nivel de riesgo" in run.inner_text()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_rule_of_today_is_asked_about_what_happened_by_keyboard(open_page, ours, asked, scripts):
+    rule, _event = asked
+    page = open_page(ours.therapist, java_script_enabled=scripts)
+    page.goto(pages(ours, asked)["trace"])
+    page.select_option("#what-if-rule", f"{rule.pk}:draft")
+
+    page.locator("#what-if-rule").press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"#what-if-result h3 a[href*='{rule.pk}']")).to_be_visible()
+    assert page.locator("#what-if-result .dry-run-actions").count() == 1
 
 
 def test_it_all_reads_without_scripts(open_page, ours, asked):
