@@ -114,8 +114,9 @@ def test_each_decision_says_which_rules_would_answer_it(client, blocked, ours):
 
     assert page.count("(regla «Regla enlace»)") == 1
     assert (
-        "Tras 48 h allí: crear una tarea para la terapeuta: «Llamar» (regla «Regla tarde»)" in page
-    )
+        "Tras 48\N{NO-BREAK SPACE}h allí: crear una tarea para la terapeuta: «Llamar» "
+        "(regla «Regla tarde»)"
+    ) in page
     assert "Regla apagada" not in page
     assert "Regla ajena" not in page
 
