@@ -29,6 +29,8 @@ def own(module: object) -> set[str]:
         ("en", "MOMENT_EXACT", "24 Nov 2026, 08:12:05"),
         ("es", "MOMENT_SHORT", "24 nov, 08:12"),
         ("en", "DAY", "24 Nov 2026"),
+        ("en", "DATE_FORMAT", "24 November 2026"),
+        ("es", "DATE_FORMAT", "24 de noviembre de 2026"),
         ("en", "DAY_LONG", "Tuesday, 24 November 2026"),
         ("es", "DAY_LONG", "martes, 24 de noviembre de 2026"),
     ],

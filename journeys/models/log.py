@@ -85,8 +85,8 @@ class JourneyLog(models.Model):
 
     class Meta:
         db_table = "journey_logs"
-        verbose_name = _("journey log entry")
-        verbose_name_plural = _("journey log")
+        verbose_name = _("move")
+        verbose_name_plural = _("moves")
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("enrollment_id", "seq"), name="journey_log_seq_once"),

@@ -157,6 +157,17 @@ def test_the_page_offers_stages_by_name_and_shows_no_code(client):
     assert "SCREENING" not in page
 
 
+def test_the_list_says_in_words_which_are_on_and_what_its_numbers_count(client, ours):
+    make(client, ours)
+
+    page = client.get(reverse("admin:journeys_journeytemplate_changelist")).content.decode()
+
+    assert "Activada" in page
+    assert "Desactivada" in page
+    assert '<span class="only-narrow">Etapas: </span>5' in page
+    assert '<span class="only-narrow">Pacientes en curso: </span>2' in page
+
+
 # --- read -----------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DATE_FORMAT = "j F Y"
 DAY = "j M Y"
 DAY_SHORT = "j M"
 DAY_LONG = "l, j F Y"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DATE_FORMAT = r"j \d\e F \d\e Y"
 DAY = "j b Y"
 DAY_SHORT = "j b"
 DAY_LONG = r"l, j \d\e F \d\e Y"
