@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import empty
 
 from kura.api.errors import InvalidParameter
 
@@ -26,6 +27,13 @@ class Body(serializers.Serializer[Any]):
     is_open: ClassVar[bool] = False  # whether `_flaw` lets unknown members pass
     # What `validate` asks of the members together, as JSON Schema keywords; for the schema alone.
     shape: ClassVar[Mapping[str, Any]] = {}
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """A body that is null is no object, as a list is none; the framework has words of its own
+        for it, in English alone.
+        """
+        is_whole = self.root is self and data is None
+        return self.to_internal_value(data) if is_whole else super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

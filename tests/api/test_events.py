@@ -165,6 +165,14 @@ def test_what_is_wrong_with_contents_is_told_in_the_readers_language(api, patien
     ]
 
 
+@pytest.mark.parametrize("body", [b"null", b"[]", b"7"])
+def test_a_body_that_is_no_object_is_told_so_in_the_readers_language(api, body):
+    told = problem(api.post(EVENTS, body, **{"Accept-Language": "es"}), 400, "validation_error")
+
+    assert [(one["code"], one["pointer"]) for one in told["errors"]] == [("invalid", "")]
+    assert told["errors"][0]["detail"].startswith("Aquí va un objeto")
+
+
 def test_a_cloud_event_in_an_envelope(api, patient):
     kind = "application/cloudevents+json; charset=utf-8"
 
