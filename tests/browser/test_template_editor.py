@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from journeys.selectors.blueprints import blueprint_of
 from journeys.selectors.definitions import definitions
+from journeys.starts import STARTS
 from tests.browser.conftest import tab_to
+from tests.browser.test_every_page import overflow, violations
 
 pytestmark = pytest.mark.browser
 
@@ -57,3 +59,28 @@ def test_stages_and_moves_are_edited_by_keyboard(open_page, ours, scripts):
         "AWAITING_PAYMENT", "AWAITING_SCREENING", "CONFIRMED", "BLOCKED", "COMPLETED", "FOLLOW_UP",
     ]  # fmt: skip
     assert ("CONFIRMED", "FOLLOW_UP") in {(move.from_stage, move.to_stage) for move in saved.moves}
+
+
+@pytest.mark.parametrize("width", [1320, 390])
+def test_a_new_journey_is_begun_by_keyboard_and_told_what_is_wrong(open_page, ours, width):
+    page = open_page(ours.manager, width=width)
+    page.goto(reverse("admin:journeys_journeytemplate_add"))
+
+    tab_to(page, "#choice-1")
+    page.keyboard.press("ArrowUp")  # round to the last one: an own list
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problems")
+    asked = page.locator("#id_allowed_stages").is_visible()
+    found = [*violations(page), *([f"{overflow(page)} px too wide"] if overflow(page) > 0 else [])]
+    tab_to(page, "#id_name")
+    page.keyboard.type("Retiro de otoño")
+    tab_to(page, f"#choice-{len(STARTS) + 1}")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/edit/")
+
+    assert asked
+    assert found == []
+    told = page.inner_text("ul.messagelist")
+    assert "retiro_de_otono" in told
+    assert page.locator(".rows .badge:has-text('Cuestionario completado')").count() >= 1
