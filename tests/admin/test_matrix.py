@@ -50,10 +50,11 @@ def everything(about: Practice) -> dict[str, Any]:
 
 
 def ids_of(practice: Practice) -> set[str]:
-    """Of everything that the practice was made with."""
+    """Of everything that the practice was made with; a number is part of many a row of others."""
     found = [getattr(practice, one.name) for one in fields(practice)]
     found += [getattr(practice.automated, one.name) for one in fields(practice.automated)]
-    return {str(one.pk) for one in found if isinstance(one, models.Model)}
+    made = [one.pk for one in found if isinstance(one, models.Model)]
+    return {str(pk) for pk in made if not isinstance(pk, int)}
 
 
 def rows(naming: set[str] | None = None) -> set[tuple[str, str]]:
