@@ -75,12 +75,16 @@ COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme alo
 
 
 def violations(page: Page) -> list[str]:
-    """All of them in the theme that the page has, and those of colours in the other one."""
+    """All of them in the theme that the page has, and those of colours in the other one. Colours do
+    not fade on the way back either: whoever looks next would see them half way.
+    """
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     found = _violations(page, "tag", STANDARDS)
     page.emulate_media(color_scheme="light" if is_dark else "dark", reduced_motion="reduce")
     in_other = _violations(page, "rule", COLOURS)
-    page.emulate_media(color_scheme="dark" if is_dark else "light", reduced_motion="null")
+    page.emulate_media(color_scheme="dark" if is_dark else "light", reduced_motion="reduce")
+    page.evaluate("getComputedStyle(document.body).color")  # the colours are back
+    page.emulate_media(reduced_motion="null")
     return found + [f"in the other theme: {one}" for one in in_other]
 
 
