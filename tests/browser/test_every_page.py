@@ -230,7 +230,7 @@ def test_the_editor_of_a_rule_is_accessible_in_every_state(open_page, ours, them
         """What depends on it follows."""
         with page.expect_response(lambda answer: answer.request.method == "POST"):
             page.select_option(select, value)
-        page.wait_for_function("!document.querySelector('.htmx-request')")
+        page.wait_for_selector(".htmx-request", state="detached")
 
     page.goto(f"{url_of('automation_automationrule_new', ours)}?kind=timeout")
     press("publish", "#id_name_error")

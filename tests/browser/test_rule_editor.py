@@ -63,7 +63,7 @@ class Hands:
             self.refresh()
         if then:
             self.page.wait_for_selector(f"#id_{then}", state="attached")
-            self.page.wait_for_function("!document.querySelector('.htmx-request')")
+            self.page.wait_for_selector(".htmx-request", state="detached")
 
     def refresh(self) -> None:
         tab_to(self.page, "button[value='look']")
