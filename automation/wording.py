@@ -25,6 +25,7 @@ _EXACTLY: Final = 10  # seconds: below, a tenth is worth telling
 SENTENCES: Final[dict[str, Promise]] = {
     "after_refusal": gettext_lazy("Not tried, because the action before it was refused."),
     "already_enrolled": gettext_lazy("The patient is in this journey already."),
+    "block_reviewed": gettext_lazy("Somebody has reviewed the block since."),
     "duplicate": gettext_lazy("It was recorded before."),
     "guard_failed": gettext_lazy("A condition of the journey is not met."),
     "journey_blocked": gettext_lazy("The journey is blocked. Only a person may lift the block."),

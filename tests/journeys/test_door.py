@@ -248,6 +248,7 @@ def test_truncate_cascading_into_the_logs_is_refused(enrolled, session_role, tab
 
     # Whichever guarded table the cascade reaches first speaks.
     assert constraint_of(refusal.value) in {
+        "block_review_erase_only",
         "journey_log_append_only",
         "system_event_append_only",
         "journey_enrollment_follows_log",
