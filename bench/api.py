@@ -31,7 +31,7 @@ ASKED: Final = 400  # requests of a kind in a round
 WARM_UP: Final = 400  # requests: connections, caches, statements prepared in each thread
 PEOPLE: Final = 200  # patients that are read about
 FLOOD: Final = 20_000  # events
-PACE: Final = 0.2  # seconds between two moves of one client: eight make 40 a second
+PACE: Final = 0.5  # seconds between two moves of one client: eight make 16 a second
 TOLD: Final = "CUSTOM.bench"
 READ: Final = Target(at_least=0.6)  # of the bare view's requests/s
 MOVED: Final = Target(at_most=40)  # ms, 95 in 100 with eight clients

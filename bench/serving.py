@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import multiprocessing
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -69,7 +70,8 @@ class Server:
     def ask(self, asks: Sequence[Ask], *, clients: int, every: float = 0) -> Answered:
         """All of them, each client its share, from a common start. RuntimeError unless 2xx.
 
-        With `every` a client asks at that pace, in seconds; else as soon as it was answered.
+        With `every` a client asks once in that many seconds, at any moment of them; else as soon
+        as it was answered.
         """
         connections.close_all()  # clients are forked, and a connection does not survive that
         start = _fork.Barrier(clients)
@@ -162,7 +164,8 @@ def _one_client(port: int, every: float, asks: Sequence[Ask]) -> tuple[float, fl
     _start.wait()
     began, latencies = time.monotonic(), []
     for number, ask in enumerate(asks):
-        time.sleep(max(0, began + number * every - time.monotonic()))
+        at = began + (number + random.random()) * every  # noqa: S311  no secret
+        time.sleep(max(0, at - time.monotonic()))
         asked = time.monotonic()
         _asked(kept, ask)
         latencies.append(time.monotonic() - asked)
