@@ -130,7 +130,8 @@ def _rules(page: EventPage) -> list[AutomationRule]:
     """
     kind, asked = page.event.event_type, [line.run.rule_id for line in page.runs]
     for_it = Q(trigger_event=kind) | Q(draft__trigger_event=kind) | Q(pk__in=asked)
-    rules = AutomationRule.objects.filter(for_it, archived_at=None).order_by("priority", "id")
+    of_practice = AutomationRule.objects.filter(organization=page.event.organization_id)
+    rules = of_practice.filter(for_it, archived_at=None).order_by("priority", "id")
     places: dict[uuid.UUID, int] = {rule_id: place for place, rule_id in enumerate(asked)}
     here = ("", page.event.journey_key or "")
 

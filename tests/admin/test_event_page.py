@@ -380,3 +380,15 @@ def test_asking_again_costs_as_many_queries_for_many_rules_as_for_one(reader, ou
 
     assert queries(reader, asked) == few
     assert few <= queries(reader, url) + 8  # the journeys, one transaction that reads
+
+
+def test_platform_staff_asks_rules_of_the_events_practice_alone(ours, theirs):
+    make(ours, "Bloquear", BLOCK, conditions=RISK)
+    make(theirs, "Ajena", BLOCK, conditions=RISK)
+    event = analysed(ours)
+    staff = logged_in(people.person(None, "", is_superuser=True, language="en"))
+
+    asked = page_of(staff, event).split('id="what-if"')[1]
+
+    assert "Bloquear, version 1" in asked
+    assert "Ajena" not in asked
