@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from django.utils.translation import get_language, gettext, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 
 from automation.actions.about import about
 from automation.actions.base import Action, Doing, Outcome, Params, Practice, done
@@ -22,6 +22,7 @@ from automation.models.staff_task import TaskKind
 from automation.placeholders import fill, in_words
 from automation.problems import Problem
 from automation.tasks_for_people import give
+from automation.wording import error_words
 from journeys.event_types import names
 from patients.models import Patient
 
@@ -48,8 +49,7 @@ def _perform(params: Params, doing: Doing) -> Outcome:
     told = about(doing)
     no_review = rests_on_no_review(doing, told)
     if no_review and is_reviewed(told):
-        since = gettext("Somebody has reviewed the block since.")
-        return Outcome(status="unchanged", code=REVIEWED, words=since)
+        return Outcome(status="unchanged", code=REVIEWED, words=error_words(REVIEWED))
     patient = Patient.objects.select_related("therapist").get(pk=doing.patient_id)
     language = _language(params["audience"], patient, doing.practice)
     words = values(told, patient, doing.practice, language=language, audience=params["audience"])
